@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * passes.h -- the pipeline: options, passes, gates.
+ */
+#ifndef SUFC_PASSES_H
+#define SUFC_PASSES_H
+#include "ir.h"
+
+enum weights_mode { WEIGHTS_MASKED, WEIGHTS_OWNER, WEIGHTS_PUBLIC };
+struct dim_binding { const char *name; int rank; int64_t dim[MAX_RANK]; bool symbol; }; /* --shape NAME=1x128, --dim SYMBOL=128 */
+struct options {
+	const char *model;               /* path of the .onnx file */
+	enum weights_mode weights;
+	int output_to;                   /* 0, 1, 2 = both */
+	const char *gates;               /* "sigma", or "auto" */
+	int ring_bits, frac_bits;        /* 0: chosen by the passes (frac 12) */
+	struct dim_binding *bind; int nbind;
+	const char *calibrate;           /* .npz file or NULL */
+	const char *dump, *stop_after;   /* pass names or NULL */
+	bool verbose, quiet, argmax;     /* argmax: replace each output by the index of its maximum over the last axis */
+};
+
+/* One row of passes.def: needs and gives are the stages before and after. */
+struct pass {
+	const char *name;
+	enum stage needs, gives;
+	bool (*run)(struct prog *);      /* false: an error was reported in prog->diag */
+	const char *doc;
+};
+extern const struct pass passes[];
+extern const int npasses;
+/* Runs passes from the program's stage on, ir_check after each; prints after opt->dump; stops after opt->stop_after. */
+bool run_passes(struct prog *, const struct options *, FILE *dump_to);
+
+#define PASS(name, needs, gives, doc) bool pass_##name(struct prog *);
+#include "passes.def"
+#undef PASS
+
+/* A gate: one implementation of one operation, one file passes/gate/NAME.c, one row of gates.def.
+ * expand() replaces the node (stage GATE) by steps inserted before it; its inputs are
+ * already MASKED values (or weights, public constants) and so must the outputs be. */
+struct gate {
+	const char *set, *name;          /* "sigma", "softmax" */
+	enum op op;
+	const char *klass;               /* cost class: matmul truncate softmax gelu layernorm embedding other */
+	bool (*expand)(struct prog *, struct node *);
+	const char *doc, *source;
+};
+extern const struct gate gates[];
+extern const int ngates;
+const struct gate *gate_find(const char *set, enum op);   /* NULL: none; set "local" is searched too */
+#define GATE(set, name, op, klass, doc, source) bool expand_##set##_##name(struct prog *, struct node *);
+#include "gates.def"
+#undef GATE
+
+/* float_eval.c: the reference interpreter of stage FLOAT (double arithmetic inside, float results).
+ * in[k]: float[] or int64_t[] by dtype of prog->in[k].  Results for all values of the program:
+ * result[i] belongs to prog->vals[i] (NULL: not computed); owned by the caller's arena. */
+bool float_eval(const struct prog *, const void *const *in, void **result, struct arena *);
+/* One node on constant operands (also used for folding and for public constants). */
+bool float_eval_node(const struct node *, const void *const *in, void *const *out, struct arena *scratch);
+
+/* cost.c: sums of suf_step_cost over a SCHED program, by class. */
+struct cost_row { const char *klass; uint64_t key[2], client_key, sent[2]; uint32_t rounds; };
+struct cost { struct cost_row total, klass[8]; int nklass; uint64_t steps; };
+void prog_cost(const struct prog *, struct cost *);
+#endif

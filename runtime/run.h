@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * run.h -- inside of a run: what step implementations (runtime/step/) use.
+ *
+ * Every step has one file runtime/step/NAME.c with
+ *     deal   dealer: masks of the inputs -> key part, mask of the output
+ *     eval   party:  masked inputs (or shares) + key part -> share of the output
+ *     sim    clear:  (x, r) of the inputs -> (x, r) of the output, with exactly the arithmetic of the protocol,
+ *            so that a simulation under the same seeds equals a run bit for bit, beyond the stated ranges too
+ * Local steps have one function, `local`, which is applied to masks, masked
+ * values, shares and clear values alike.
+ *
+ * All values are uint64_t, reduced mod 2^(ring bits) when a step ends.
+ */
+#ifndef SUF_RUN_H
+#define SUF_RUN_H
+#include "chan.h"
+#include "gemm.h"
+#include "dpf.h"
+#include "key.h"
+
+enum run_mode { RUN_PLAN, RUN_DEAL, RUN_PARTY, RUN_SIM };
+
+enum suf_part {
+#define STEP(name, nin, nout, form, doc)
+#define PART(step, part, kind, count, bits) PART_##step##_##part,
+#define PADS(step, output, count, bits)
+#define SENT(step, from, count, bits)
+#include "steps.def"
+#undef STEP
+#undef PART
+#undef PADS
+#undef SENT
+	SUF_NPART
+};
+enum part_kind { KIND_CORR, KIND_XORC, KIND_DPF, KIND_MASK };
+enum step_form { FORM_LOCAL, FORM_SHARED, FORM_MASKED };
+enum { SENT_BOTH = 2, SENT_CLIENT = 3 };
+struct part_desc { const char *name; enum suf_op step; enum part_kind kind; };
+struct step_desc { const char *name; int nin, nout; enum step_form form; const char *doc; };
+extern const struct part_desc suf_part_desc[SUF_NPART];
+extern const struct step_desc suf_step_desc[SUF_NSTEP];
+
+/* Cost of one step, from steps.def alone; all in bytes. corr: to the corrected
+ * parties by the block rule below. */
+struct suf_cost { uint64_t key[2], client_key, sent[2]; };
+struct suf_cost suf_step_cost(const struct suf_step *, uint8_t output_to);
+uint64_t suf_part_count(enum suf_part, const struct suf_step *);
+unsigned suf_part_bits(enum suf_part, const struct suf_step *);
+struct suf_cost suf_part_cost(enum suf_part, const struct suf_step *, uint8_t output_to);
+
+struct run_class { const char *name; double ms; uint64_t sent, received, key; uint32_t rounds; };
+struct suf_run {
+	enum run_mode mode;
+	int party;                            /* RUN_PARTY */
+	const struct suf_program *prog;
+	enum suf_isa isa;
+	uint64_t *wire;                       /* party: x_hat or own share; sim: x */
+	uint64_t *mask;                       /* dealer, sim: r (of shares: of the offset share) */
+	uint64_t *share0;                     /* sim: party 0's share of SHARED values where a narrow opening needs it; else junk */
+	struct prg_stream_key seed[2];        /* dealer, sim: both; party: own at [party] */
+	struct prg_stream_key model[2];       /* model-mask seeds, likewise */
+	struct prg_stream_key client;         /* dealer, sim; party when it acts for the client */
+	bool has_client;
+	uint64_t session;
+	struct suf_sink *sink[2], *client_sink; /* dealer */
+	struct suf_source *key;               /* party */
+	struct suf_chan *chan;                /* party */
+	const uint64_t *const *weight;        /* party: W_hat; sim: W; by index; reduced mod 2^bits */
+	const uint64_t *const *input;         /* party acting for the client, sim: fixed-point values mod 2^bits (one-hot already expanded); by index */
+	uint64_t *const *output;              /* receiver, sim: filled by step output */
+	const struct suf_step *open[4096]; uint32_t nopen; /* openings and inputs queued for this round */
+	uint8_t *msg_out, *msg_in; size_t msg_cap;
+	void *scratch; size_t scratch_cap;    /* run_scratch() */
+	struct suf_cost planned; uint64_t round_bytes; /* RUN_PLAN: totals */
+	uint64_t key_at; enum suf_part next_part;  /* cursor check */
+	uint64_t aes_calls; uint32_t rounds;
+	void (*trace)(void *, const struct suf_run *, const struct suf_step *); void *trace_arg; /* after each step; verify and tests */
+	struct run_class klass[8]; uint32_t nklass;
+	enum suf_err err; char errmsg[256];
+};
+
+static inline uint64_t ring_mask(unsigned bits) { return bits >= 64 ? ~0ull : (1ull << bits) - 1; }
+
+/* Operands.  wire_in: the value array the mode works on: masks for the dealer,
+ * x_hat/shares for a party, x for the simulator. */
+uint64_t *run_wire(struct suf_run *, struct suf_ref);      /* party, sim */
+uint64_t *run_mask(struct suf_run *, struct suf_ref);      /* dealer, sim */
+uint64_t *run_share0(struct suf_run *, struct suf_ref);    /* sim */
+const uint64_t *run_weight(struct suf_run *, struct suf_ref); /* party: W_hat, sim: W */
+/* Mask of a weight: dealer, sim (share = 2): r_W = s0 + s1; party: its own share.  `first`, `count` elements of it. */
+void run_weight_mask(struct suf_run *, struct suf_ref, uint64_t first, size_t count, unsigned bits, uint64_t *out);
+void *run_scratch(struct suf_run *, size_t bytes);         /* 64-byte aligned, valid until the step ends; one call per step. NULL: error is set */
+
+/* Corrections.  Elements [first, first+count) of a part, count <= SUF_BLOCK and
+ * first a multiple of SUF_BLOCK.  Blocks alternate: even blocks correct party 1,
+ * odd blocks party 0; the other party's share is its stream (id, part). */
+static inline int corr_party(uint64_t first) { return (first / SUF_BLOCK) & 1 ? 0 : 1; }
+SUF_MUST_USE enum suf_err deal_corr(struct suf_run *, const struct suf_step *, enum suf_part, uint64_t first, size_t count, const uint64_t *v);
+SUF_MUST_USE enum suf_err eval_corr(struct suf_run *, const struct suf_step *, enum suf_part, uint64_t first, size_t count, uint64_t *share);
+/* Whole part at once, block by block. */
+SUF_MUST_USE enum suf_err deal_corr_all(struct suf_run *, const struct suf_step *, enum suf_part, uint64_t count, const uint64_t *v);
+SUF_MUST_USE enum suf_err eval_corr_all(struct suf_run *, const struct suf_step *, enum suf_part, uint64_t count, uint64_t *share);
+/* DPF parts: the words of one block.  Roots: two words per element from each party's stream (id, part). */
+SUF_MUST_USE enum suf_err deal_dpf(struct suf_run *, const struct suf_step *, enum suf_part, uint64_t first, size_t count, const uint64_t *alpha);
+SUF_MUST_USE enum suf_err eval_dpf(struct suf_run *, const struct suf_step *, enum suf_part, uint64_t first, size_t count, struct block *root, const uint8_t **words); /* words: valid until the next eval_dpf */
+/* Pads of output k.  party: adds own pad to v (XOR-wise the same for 1 bit) mod 2^bits; dealer, sim: mask = pad0 + pad1. */
+void eval_pad(struct suf_run *, const struct suf_step *, int output, uint64_t first, size_t count, unsigned bits, uint64_t *v);
+void deal_pad(struct suf_run *, const struct suf_step *, int output, uint64_t first, size_t count, unsigned bits, uint64_t *mask);
+void party_pad(struct suf_run *, int party, uint32_t id, int output, uint64_t first, size_t count, unsigned bits, uint64_t *pad); /* one party's pad, e.g. as mask share */
+
+enum suf_err run_fail(struct suf_run *, enum suf_err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+struct step_impl {
+	enum suf_err (*deal)(struct suf_run *, const struct suf_step *);
+	enum suf_err (*eval)(struct suf_run *, const struct suf_step *);
+	enum suf_err (*sim)(struct suf_run *, const struct suf_step *);
+	/* local steps only: on one array kind; `constants`: add public constants (masks and party 1's shares: false) */
+	void (*local)(const struct suf_step *, bool constants, const uint64_t *a, const uint64_t *b, uint64_t *out);
+	size_t (*scratch)(const struct suf_step *); /* NULL: none */
+};
+#define STEP(name, nin, nout, form, doc) extern const struct step_impl step_##name;
+#define PART(step, part, kind, count, bits)
+#define PADS(step, output, count, bits)
+#define SENT(step, from, count, bits)
+#include "steps.def"
+#undef STEP
+#undef PART
+#undef PADS
+#undef SENT
+
+/* Set up and run a program in one mode; the caller fills the mode's fields of
+ * *run after run_init (zeroes, isa, plan) and before run_start. */
+SUF_MUST_USE enum suf_err run_init(struct suf_run *, const struct suf_program *, enum run_mode);
+SUF_MUST_USE enum suf_err run_start(struct suf_run *);    /* allocates the buffers the plan asks for and runs the body */
+void run_done(struct suf_run *);                          /* wipes and frees */
+
+/* In one call: the plan of a program (mode RUN_PLAN over its body). */
+struct suf_plan { struct suf_cost total; uint32_t rounds, steps; uint64_t scratch_bytes, msg_bytes, wire_bytes; };
+SUF_MUST_USE enum suf_err suf_plan(const struct suf_program *, struct suf_plan *, char *err);
+uint64_t suf_rows_len(const struct suf_rows *, uint64_t row);    /* elements of a row */
+uint64_t suf_rows_total(const struct suf_rows *);                /* elements of all rows */
+#endif

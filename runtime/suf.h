@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * suf.h -- the public interface of libsuf: what generated programs and the
+ * services that embed them include.  No function here exits, prints (but for
+ * suf_main) or reads the environment; errors are values, with a text in the
+ * context (suf_errmsg).
+ */
+#ifndef SUF_H
+#define SUF_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
+#define SUF_MUST_USE __attribute__((warn_unused_result))
+
+enum suf_err {
+	SUF_OK = 0,
+	SUF_EUSAGE = -1,     /* wrong arguments                           exit status 1 */
+	SUF_EIO = -3,        /* files and network                         exit status 3 */
+	SUF_EPROTO = -5,     /* peer or key does not fit the program      exit status 5 */
+	SUF_EREUSE = -6,     /* the key was used before                   exit status 5 */
+	SUF_ENOMEM = -7      /*                                           exit status 3 */
+};
+
+enum suf_op {
+#define STEP(name, nin, nout, form, doc) SUF_##name,
+#define PART(step, part, kind, count, bits)
+#define PADS(step, output, count, bits)
+#define SENT(step, from, count, bits)
+#include "steps.def"
+#undef STEP
+#undef PART
+#undef PADS
+#undef SENT
+	SUF_NSTEP
+};
+
+enum { SUF_BLOCK = 1024, SUF_MAX_DIM = 6, SUF_MAX_IN = 3, SUF_MAX_OUT = 2 };
+
+/* Where an operand lies.  WIRE: element offset in the wire buffer.  WEIGHT:
+ * index of a tensor of the weights file. */
+enum suf_space { SUF_NONE, SUF_WIRE, SUF_WEIGHT };
+struct suf_ref { enum suf_space space; uint64_t at; };
+
+/* out[so.i] = f(a[a0 + sa.i], b[b0 + sb.i]) for all i < dim; all in elements. */
+struct suf_map {
+	uint32_t ndim, dim[SUF_MAX_DIM];
+	uint64_t out0, a0, b0;
+	int64_t so[SUF_MAX_DIM], sa[SUF_MAX_DIM], sb[SUF_MAX_DIM];
+};
+/* C[batch][rows][cols] = sum over inner; element (b, i, k) of A is at
+ * a0 + b/bh*sa[0] + b%bh*sa[1] + i*sa[2] + k*sa[3], of B (b, k, j) likewise: batch is split in two
+ * axes (outer batch/bh, inner bh), so that heads need no copies.  C is contiguous.  bias: [cols]. */
+struct suf_mm {
+	uint32_t batch, bh, rows, inner, cols;
+	uint64_t a0, b0;
+	int64_t sa[4], sb[4];
+};
+/* Ragged rows: row k has length first + inc*(k mod period), halved (rounding
+ * up) `level` times; rows lie one after the other. */
+struct suf_rows { uint64_t count; uint32_t first, inc, period, level; };
+/* Public numbers, part of the program. */
+struct suf_table { const char *name; uint32_t len; const int64_t *v; };
+
+struct suf_step {
+	enum suf_op op;
+	uint32_t id;             /* label of the step's streams, unique in the program, >= 1 */
+	uint64_t count;          /* elements of an output, all of it (drelu: outputs * elements) */
+	uint64_t na, nb;         /* elements of in[0], in[1] */
+	uint8_t n, m;            /* ring bits of in[0] (products: of all operands) and of the output */
+	uint8_t s, b;            /* shift or dropped bits; bits compared or looked up */
+	uint8_t shared;          /* local steps: the operands are shares (party 0 alone adds constants) */
+	uint8_t slack, weight_b, define_last, round_half;
+	uint32_t pad_a, pad_b;   /* != 0: mask shares of in[0], in[1] are the pads of that step */
+	int64_t ca, cb, c;
+	const struct suf_map *map;
+	const struct suf_mm *mm;
+	const struct suf_rows *rows;
+	const struct suf_table *table;
+	struct suf_ref in[SUF_MAX_IN], out[SUF_MAX_OUT];
+	const char *klass;       /* cost class: matmul truncate softmax gelu layernorm embedding other */
+};
+
+/* A tensor at the border of the program.  Fixed point: value * 2^frac mod
+ * 2^bits.  onehot > 0: the user's tensor holds integers < onehot, the wire holds
+ * their one-hot rows (frac 0). */
+struct suf_tensor {
+	const char *name;
+	uint32_t rank; int64_t dim[8];
+	uint8_t bits, frac;
+	uint32_t onehot;
+	uint32_t step;           /* inputs, outputs: id of their step */
+	bool integer;            /* the user's array is int64, not float32 */
+};
+
+/* Bit packing for one width, specialised by the compiler of the program. */
+struct suf_pack {
+	unsigned bits;
+	void (*pack)(uint8_t *to, const uint64_t *from, size_t count);   /* from: reduced; writes ceil(count*bits/8) bytes */
+	void (*unpack)(uint64_t *to, const uint8_t *from, size_t count);
+};
+
+struct suf_run;
+struct suf_program {
+	const char *name, *gates, *weights;  /* model, gate set, weight setting */
+	uint8_t hash[32];                    /* SHA-256 of the scheduled IR text */
+	uint64_t wire_elems;
+	uint8_t output_to;                   /* 0, 1; 2: both */
+	uint32_t nrounds;
+	const struct suf_tensor *input, *output, *weight;
+	uint32_t ninput, noutput, nweight;
+	const struct suf_pack *pack; uint32_t npack;
+	enum suf_err (*body)(struct suf_run *); /* all steps in order, with suf_round between */
+};
+
+/* Called by a program's body.  What a step does depends on the run: the dealer
+ * writes its key part, a party evaluates it, the simulator computes it in the
+ * clear, the planner adds up its cost. */
+SUF_MUST_USE enum suf_err suf_step(struct suf_run *, const struct suf_step *);
+/* Exchange everything that was opened since the last round. */
+SUF_MUST_USE enum suf_err suf_round(struct suf_run *);
+
+/* The command line of a generated program: keygen, run, mask-weights,
+ * share-input, reveal, keys, info.  Returns the exit status. */
+int suf_main(const struct suf_program *, int argc, char **argv);
+
+#include "suf_pack.h"
+#ifdef __cplusplus
+}
+#endif
+#endif
