@@ -62,7 +62,7 @@ struct val {                 /* one tensor, defined once */
 	struct type type;
 	int rank; int64_t dim[MAX_RANK];
 	struct node *def;        /* NULL: input or constant */
-	int nuse;                /* kept by ir_build functions */
+	int nuse;                /* operands of nodes that are this value, kept by build.c; program outputs are not counted */
 	double lo, hi;           /* range of the real value; lo > hi: unknown */
 	double norm;             /* bound of the 2-norm along the last axis; < 0: unknown */
 	enum range_source from;
@@ -128,9 +128,12 @@ struct val *ir_val(struct prog *, const char *name, enum dtype, struct type, int
 struct val *ir_val_like(struct prog *, const struct val *, const char *name_suffix); /* same dtype, type, shape, source */
 struct val *ir_const(struct prog *, const char *name, enum dtype, enum sec, int rank, const int64_t *dim, const void *data); /* data is referenced, not copied */
 struct val *ir_scalar(struct prog *, const char *name, double); /* public F32 scalar */
+struct val *ir_find(const struct prog *, const char *name);      /* NULL: no value has this name */
+void ir_add_input(struct prog *, struct val *);                 /* appends to prog->in */
+void ir_add_output(struct prog *, struct val *);                /* appends to prog->out */
 /* insert before `at` (NULL: at the end).  The node is returned with nattr 0 and out[] set. */
 struct node *ir_node(struct prog *, struct node *at, enum op, const struct loc *, int nin, struct val *const *in, int nout, struct val *const *out);
-struct node *ir_step(struct prog *, struct node *at, const struct node *like, struct suf_step step, int nin, struct val *const *in, int nout, struct val *const *out); /* takes loc, klass of `like`; gives step.id */
+struct node *ir_step(struct prog *, struct node *at, const struct node *like, struct suf_step step, int nin, struct val *const *in, int nout, struct val *const *out); /* takes loc, klass of `like` (NULL: none, "other"); gives step.id; map, mm, rows are copied, the table is not */
 void ir_set_int(struct prog *, struct node *, enum attr_key, int64_t);
 void ir_set_f64(struct prog *, struct node *, enum attr_key, double);
 void ir_set_ints(struct prog *, struct node *, enum attr_key, int n, const int64_t *);
