@@ -260,6 +260,20 @@ ir_replace(struct prog *p, struct val *old, struct val *with)
 }
 
 void
+ir_take_out(struct prog *p, struct node *n, struct val *v)
+{
+	struct val *mine = n->out[0];
+	struct node *other = v->def;
+	(void)p;
+	if (n->nout != 1 || !other || other->nout != 1 || v->dtype != mine->dtype || ir_count(v) != ir_count(mine))
+		BUG("%s cannot define '%s'", op_desc[n->op].name, v->name);
+	n->out[0] = v;
+	v->def = n;
+	other->out[0] = mine;
+	mine->def = other;
+}
+
+void
 ir_remove(struct prog *p, struct node *n)
 {
 	for (int k = 0; k < n->nout; k++) {

@@ -143,6 +143,7 @@ int64_t ir_int_or(const struct node *, enum attr_key, int64_t otherwise);
 double ir_f64(const struct node *, enum attr_key);
 const int64_t *ir_ints(const struct node *, enum attr_key, int *n);
 void ir_replace(struct prog *, struct val *old, struct val *with); /* all uses, program outputs too */
+void ir_take_out(struct prog *, struct node *, struct val *v);   /* the node (one output, same shape) defines v from now on; the node that did gets its former output */
 void ir_remove(struct prog *, struct node *);                   /* its outputs must be unused */
 void ir_move_before(struct prog *, struct node *, struct node *at);
 void ir_set_in(struct prog *, struct node *, int k, struct val *);
