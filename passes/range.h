@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * range.h -- intervals and norms: what ranges.c, range_rule.c and calibrate.c share.
+ */
+#ifndef SUFC_RANGE_H
+#define SUFC_RANGE_H
+#include "ir.h"
+
+struct range { double lo, hi, norm; };   /* lo > hi: unknown; norm < 0: unknown */
+
+struct range range_unknown(void);
+struct range range_of_data(const struct val *, const void *data); /* exact; data laid out as the value's dtype and shape; unknown if NaN or infinite */
+double range_max(const struct val *);    /* max |x|; INFINITY: unknown */
+int64_t range_last(const struct val *);  /* length of the last axis, 1 for a scalar */
+struct range range_rule(const struct node *, int k);  /* of output k, from the ranges of the inputs */
+bool range_self_bounded(enum op);        /* the bound holds whatever the inputs are */
+
+/* calibrate.c: runs the float program on every example of an .npz (one array per input) or .npy
+ * (programs with one input) file; (*seen)[i] is what prog->vals[i] took.  false: an error was reported. */
+bool calibrate_run(struct prog *, const char *path, struct range **seen);
+#endif

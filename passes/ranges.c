@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * ranges.c -- pass `ranges`: an interval and a bound of the 2-norm along the
+ * last axis for every value; soundness arguments in range_rule.c.
+ *
+ * Where calibration data is given, a value whose rule gives no bound, or a
+ * bound more than 2^6 above what the data shows, gets twice the largest
+ * magnitude seen (one bit of margin) and is marked RANGE_CALIBRATED; so is
+ * everything derived from it.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include "passes/passes.h"
+#include "passes/range.h"
+
+enum { LOOSE = 64, MARGIN = 2 };
+
+double range_max(const struct val *v)
+{
+	return v->lo <= v->hi ? fmax(fabs(v->lo), fabs(v->hi)) : INFINITY;
+}
+
+int64_t range_last(const struct val *v)
+{
+	return v->rank ? v->dim[v->rank - 1] : 1;
+}
+
+struct range range_unknown(void)
+{
+	return (struct range){ .lo = 1, .hi = -1, .norm = -1 };
+}
+
+/* Each bound tightens the other: |x_i| <= norm <= sqrt(length) * max|x|. */
+static struct range tighten(struct range r, int64_t last)
+{
+	if (!isfinite(r.lo) || !isfinite(r.hi)) {
+		r.lo = 1; r.hi = -1;
+	}
+	if (!isfinite(r.norm))
+		r.norm = -1;
+	if (r.lo <= r.hi) {
+		double m = sqrt((double)last) * fmax(fabs(r.lo), fabs(r.hi));
+		if (isfinite(m) && (r.norm < 0 || m < r.norm))
+			r.norm = m;
+	}
+	if (r.norm >= 0 && !(r.lo <= r.hi)) {
+		r.lo = -r.norm; r.hi = r.norm;
+	} else if (r.norm >= 0) {
+		r.lo = fmin(fmax(r.lo, -r.norm), r.norm);
+		r.hi = fmax(fmin(r.hi, r.norm), -r.norm);
+	}
+	return r;
+}
+
+static void set_range(struct val *v, struct range r, enum range_source from)
+{
+	r = tighten(r, range_last(v));
+	v->lo = r.lo; v->hi = r.hi; v->norm = r.norm;
+	v->from = r.lo <= r.hi ? from : RANGE_NONE;
+}
+
+/* Exact for constants. */
+struct range range_of_data(const struct val *v, const void *data)
+{
+	int64_t last = range_last(v), n = ir_count(v);
+	double lo = INFINITY, hi = -INFINITY, top = 0, row = 0;
+	for (int64_t i = 0; i < n; i++) {
+		double x = v->dtype == DT_F32 ? (double)((const float *)data)[i]
+			: v->dtype == DT_I64 ? (double)((const int64_t *)data)[i] : (double)((const bool *)data)[i];
+		if (!isfinite(x))
+			return range_unknown();
+		lo = fmin(lo, x); hi = fmax(hi, x);
+		row += x * x;
+		if ((i + 1) % last == 0) {
+			top = fmax(top, row);
+			row = 0;
+		}
+	}
+	return n ? (struct range){ lo, hi, sqrt(top) } : (struct range){ 0, 0, 0 };
+}
+
+static void calibrate(struct val *v, const struct range *seen)
+{
+	if (v->dtype != DT_F32 || !(seen->lo <= seen->hi))
+		return;
+	double max = fmax(fabs(seen->lo), fabs(seen->hi)), m = MARGIN * max, norm = MARGIN * seen->norm;
+	bool loose = v->from == RANGE_NONE || range_max(v) > LOOSE * max;
+	bool loose_norm = v->norm < 0 || v->norm > LOOSE * seen->norm;
+	if (!loose && !loose_norm)
+		return;
+	struct range r = { v->lo, v->hi, v->norm };
+	if (v->from == RANGE_NONE)
+		r = (struct range){ -m, m, -1 };
+	else if (loose)
+		r.lo = fmax(r.lo, -m), r.hi = fmin(r.hi, m);
+	if (r.lo > r.hi)                         /* outside of the proven interval: the data is not what the rule saw */
+		r.lo = -m, r.hi = m;
+	if (loose_norm)
+		r.norm = norm;
+	set_range(v, r, RANGE_CALIBRATED);
+}
+
+static enum range_source source_of(const struct node *n)
+{
+	if (range_self_bounded(n->op))
+		return RANGE_PROVEN;
+	for (int k = 0; k < n->nin; k++)
+		if (n->in[k]->from == RANGE_CALIBRATED)
+			return RANGE_CALIBRATED;
+	return RANGE_PROVEN;
+}
+
+static struct range input_range(const struct prog *p, const struct val *v)
+{
+	double rows = 0;
+	if (v->lo <= v->hi && v->from != RANGE_NONE)       /* an earlier pass knows, e.g. a 0/1 mask */
+		return (struct range){ v->lo, v->hi, v->norm };
+	if (v->dtype == DT_BOOL)
+		return (struct range){ 0, 1, -1 };
+	for (const struct node *n = p->first; n; n = n->next)
+		if (n->op == OP_embedding && n->in[1] == v)
+			rows = fmax(rows, (double)n->in[0]->dim[0]);
+	return rows > 0 ? (struct range){ 0, rows - 1, -1 } : range_unknown();
+}
+
+struct place { const struct val *val; int index; };   /* where a value stands in prog->vals */
+
+static int by_address(const void *a, const void *b)
+{
+	uintptr_t x = (uintptr_t)((const struct place *)a)->val, y = (uintptr_t)((const struct place *)b)->val;
+	return (x > y) - (x < y);
+}
+
+static struct place *places(struct prog *p)
+{
+	struct place *list = arena_alloc(p->arena, (size_t)p->nvals * sizeof *list);
+	for (int i = 0; i < p->nvals; i++)
+		list[i] = (struct place){ p->vals[i], i };
+	qsort(list, (size_t)p->nvals, sizeof *list, by_address);
+	return list;
+}
+
+static int place_of(const struct place *list, int n, const struct val *v)
+{
+	const struct place *at = bsearch(&(struct place){ v, 0 }, list, (size_t)n, sizeof *list, by_address);
+	if (!at)
+		BUG("value %s is not in the program's list", v->name);
+	return at->index;
+}
+
+bool pass_ranges(struct prog *p)
+{
+	struct range *seen = NULL;
+	if (p->opt && p->opt->calibrate && !calibrate_run(p, p->opt->calibrate, &seen))
+		return false;
+	for (int i = 0; i < p->nvals; i++) {
+		struct val *v = p->vals[i];
+		if (v->data)
+			set_range(v, range_of_data(v, v->data), RANGE_PROVEN);
+	}
+	for (int i = 0; i < p->nvals; i++) {               /* inputs; results are overwritten below */
+		struct val *v = p->vals[i];
+		if (v->data || v->def)
+			continue;
+		set_range(v, input_range(p, v), RANGE_PROVEN);
+		if (seen)
+			calibrate(v, &seen[i]);
+	}
+	struct place *place = seen ? places(p) : NULL;
+	for (struct node *n = p->first; n; n = n->next)
+		for (int k = 0; k < n->nout; k++) {
+			set_range(n->out[k], range_rule(n, k), source_of(n));
+			if (seen)
+				calibrate(n->out[k], &seen[place_of(place, p->nvals, n->out[k])]);
+		}
+	return true;
+}
