@@ -187,6 +187,8 @@ enum suf_err suf_chan_open(struct suf_chan **to, const struct suf_chan_config *c
 	}
 	double deadline = chan_now() + c->timeout_s;
 	enum suf_err err = check_config(c, cfg);
+	if (!err && cfg->tls_cert)
+		err = chan_tls_load(c, cfg);
 	if (!err)
 		err = chan_dial(c, cfg, deadline);
 	if (!err && cfg->tls_cert)

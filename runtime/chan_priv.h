@@ -35,7 +35,8 @@ bool chan_wait(int fd, short events, double deadline);
 /* chan_dial.c: a connected, non-blocking socket in c->fd; text in c->err. */
 enum suf_err chan_dial(struct suf_chan *, const struct suf_chan_config *, double deadline);
 
-/* chan_tls.c */
+/* chan_tls.c: load the PEM files, before the peer is waited for; then the handshake. */
+enum suf_err chan_tls_load(struct suf_chan *, const struct suf_chan_config *);
 enum suf_err chan_tls_start(struct suf_chan *, const struct suf_chan_config *, double deadline);
 ssize_t chan_tls_send(struct suf_chan *, const void *, size_t);
 ssize_t chan_tls_recv(struct suf_chan *, void *, size_t);

@@ -79,7 +79,7 @@ static enum suf_err load_files(struct suf_chan *c, const struct suf_chan_config 
 	return SUF_OK;
 }
 
-static enum suf_err make_context(struct suf_chan *c, const struct suf_chan_config *cfg)
+enum suf_err chan_tls_load(struct suf_chan *c, const struct suf_chan_config *cfg)
 {
 	ERR_clear_error();
 	c->ctx = SSL_CTX_new(TLS_method());
@@ -237,9 +237,7 @@ static enum suf_err confirm(struct suf_chan *c, bool listener, double deadline)
 
 enum suf_err chan_tls_start(struct suf_chan *c, const struct suf_chan_config *cfg, double deadline)
 {
-	enum suf_err err = make_context(c, cfg);
-	if (!err)
-		err = make_session(c);
+	enum suf_err err = make_session(c);
 	if (err)
 		return err;
 	if (cfg->listen)
