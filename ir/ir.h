@@ -67,12 +67,14 @@ struct val {                 /* one tensor, defined once */
 	double norm;             /* bound of the 2-norm along the last axis; < 0: unknown */
 	enum range_source from;
 	const void *data;        /* constants: float[], int64_t[] or bool[] by dtype (host order, may be mapped);
-	                            from stage RING on fixed-point constants are int64_t[] (dtype DT_I64) */
-	struct val *source;      /* the FLOAT value this one stands for, for verify; NULL: helper value */
+	                            from stage RING on public ones are int64_t[], the ring's integers (dtype DT_I64); a weight
+	                            keeps its float[] and quantize_weight() of passes/quantize.h gives the integers */
+	struct val *source;      /* the FLOAT value this one stands for, for verify (often itself); NULL: helper value */
 	uint64_t slot;           /* SCHED: first element in the wire buffer; weights: index in prog order */
 	struct val *alias;       /* same elements in the same slot, another shape (reshape); NULL: own slot */
 	uint32_t pad_step;       /* SCHED: id of the step whose pad streams are this wire's mask shares; 0: none */
 	bool is_wire_input;      /* a program input */
+	uint32_t onehot;         /* RING on: an input of row numbers; its wire holds one-hot rows of this length, frac 0 */
 };
 struct node {                /* one operation */
 	enum op op;
@@ -157,5 +159,7 @@ double ir_elem(const struct val *, int64_t i);                  /* element i of 
 bool ir_check(const struct prog *, enum stage);
 /* print.c, parse.c: print then parse is the identity (docs/ir.md). */
 void ir_print(const struct prog *, FILE *);
+void ir_print_hashed(const struct prog *, FILE *); /* what the program hash covers: nothing that depends on the weights' values */
+void ir_print_data(const struct prog *, FILE *);   /* side file FILE.data: constants that ir_print gives as a digest */
 struct prog *ir_parse(FILE *, const char *file, const struct options *, struct diag *); /* NULL: an error was reported */
 #endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * quantize.h -- from real numbers to the ring: x stands for round(x * 2^frac) mod 2^bits.
+ *
+ * A weight keeps its float data from stage RING on (a model's weights are mapped
+ * once and never copied); its type says how it is quantised and everybody reads
+ * it through quantize_weight.  Public constants become int64_t data.
+ */
+#ifndef SUFC_QUANTIZE_H
+#define SUFC_QUANTIZE_H
+#include "passes/passes.h"
+
+/* Element i of a constant as the signed integer that the ring holds, from stage RING on:
+ * float data are rounded to the nearest multiple of 2^-frac, int64_t data are that integer already. */
+int64_t quantize_weight(const struct val *, int64_t i);
+
+/* What the files quantize*.c share. */
+struct const_copy { const struct val *from; struct val *to; };
+struct quant {
+	struct prog *prog;
+	uint8_t bits, frac;              /* the global format */
+	struct const_copy *copy; int ncopy, copy_cap; /* constants made so far */
+};
+int ring_bits_choose(struct prog *, int frac);      /* smallest width that holds every value; warns about those it cannot prove */
+/* The constant c with `frac` fraction bits; sec WEIGHT or PUBLIC.  Never NULL; reports NaN and infinity. */
+struct val *const_at(struct quant *, struct val *c, int frac, enum sec, const struct loc *);
+bool const_is_integer(const struct val *c);         /* every element a whole number below 2^20 */
+#endif
