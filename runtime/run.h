@@ -48,6 +48,7 @@ uint64_t suf_part_count(enum suf_part, const struct suf_step *);
 unsigned suf_part_bits(enum suf_part, const struct suf_step *);
 struct suf_cost suf_part_cost(enum suf_part, const struct suf_step *, uint8_t output_to);
 
+/* ms: steps and the share of exchanges; key: this party's bytes */
 struct run_class { const char *name; double ms; uint64_t sent, received, key; uint32_t rounds; };
 struct suf_run {
 	enum run_mode mode;
@@ -68,11 +69,14 @@ struct suf_run {
 	const uint64_t *const *weight;        /* party: W_hat; sim: W; by index; reduced mod 2^bits */
 	const uint64_t *const *input;         /* party acting for the client, sim: fixed-point values mod 2^bits (one-hot already expanded); by index */
 	uint64_t *const *output;              /* receiver, sim: filled by step output */
-	const struct suf_step *open[4096]; uint32_t nopen; /* openings and inputs queued for this round */
-	uint8_t *msg_out, *msg_in; size_t msg_cap;
+	bool input_masked;                    /* party: input[] already holds x_hat (the client stands outside) */
+	bool outside_client;                  /* dealer: output masks go to client_sink; party: output[] gets the masked value */
+	struct suf_step *open; uint32_t nopen, open_cap; /* openings and inputs queued for this round */
+	uint8_t *msg_out, *msg_in; size_t msg_cap; /* one round's message */
+	uint8_t *key_buf; size_t key_cap;     /* one block of key material */
 	void *scratch; size_t scratch_cap;    /* run_scratch() */
-	struct suf_cost planned; uint64_t round_bytes; /* RUN_PLAN: totals */
-	uint64_t key_at; enum suf_part next_part;  /* cursor check */
+	struct suf_cost planned; uint64_t round_bytes[2], steps; /* RUN_PLAN: totals; bytes queued by each party this round */
+	void *user;                           /* the program body's own, e.g. an interpreter's state */
 	uint64_t aes_calls; uint32_t rounds;
 	void (*trace)(void *, const struct suf_run *, const struct suf_step *); void *trace_arg; /* after each step; verify and tests */
 	struct run_class klass[8]; uint32_t nklass;
@@ -91,22 +95,24 @@ const uint64_t *run_weight(struct suf_run *, struct suf_ref); /* party: W_hat, s
 void run_weight_mask(struct suf_run *, struct suf_ref, uint64_t first, size_t count, unsigned bits, uint64_t *out);
 void *run_scratch(struct suf_run *, size_t bytes);         /* 64-byte aligned, valid until the step ends; one call per step. NULL: error is set */
 
-/* Corrections.  Elements [first, first+count) of a part, count <= SUF_BLOCK and
- * first a multiple of SUF_BLOCK.  Blocks alternate: even blocks correct party 1,
+/* Corrections.  Elements [first, first+count) of a part, first a multiple of
+ * SUF_BLOCK, any count (worked off in blocks).  Blocks alternate: even blocks correct party 1,
  * odd blocks party 0; the other party's share is its stream (id, part). */
 static inline int corr_party(uint64_t first) { return (first / SUF_BLOCK) & 1 ? 0 : 1; }
 SUF_MUST_USE enum suf_err deal_corr(struct suf_run *, const struct suf_step *, enum suf_part, uint64_t first, size_t count, const uint64_t *v);
 SUF_MUST_USE enum suf_err eval_corr(struct suf_run *, const struct suf_step *, enum suf_part, uint64_t first, size_t count, uint64_t *share);
-/* Whole part at once, block by block. */
-SUF_MUST_USE enum suf_err deal_corr_all(struct suf_run *, const struct suf_step *, enum suf_part, uint64_t count, const uint64_t *v);
-SUF_MUST_USE enum suf_err eval_corr_all(struct suf_run *, const struct suf_step *, enum suf_part, uint64_t count, uint64_t *share);
-/* DPF parts: the words of one block.  Roots: two words per element from each party's stream (id, part). */
+/* A party's share of v as the run will have it; simulator only. */
+void sim_corr(struct suf_run *, const struct suf_step *, enum suf_part, int party, uint64_t count, const uint64_t *v, uint64_t *share);
+/* DPF parts: the words of one block, count <= SUF_BLOCK.  Roots: two words per element from each party's stream (id, part). */
 SUF_MUST_USE enum suf_err deal_dpf(struct suf_run *, const struct suf_step *, enum suf_part, uint64_t first, size_t count, const uint64_t *alpha);
 SUF_MUST_USE enum suf_err eval_dpf(struct suf_run *, const struct suf_step *, enum suf_part, uint64_t first, size_t count, struct block *root, const uint8_t **words); /* words: valid until the next eval_dpf */
 /* Pads of output k.  party: adds own pad to v (XOR-wise the same for 1 bit) mod 2^bits; dealer, sim: mask = pad0 + pad1. */
 void eval_pad(struct suf_run *, const struct suf_step *, int output, uint64_t first, size_t count, unsigned bits, uint64_t *v);
 void deal_pad(struct suf_run *, const struct suf_step *, int output, uint64_t first, size_t count, unsigned bits, uint64_t *mask);
 void party_pad(struct suf_run *, int party, uint32_t id, int output, uint64_t first, size_t count, unsigned bits, uint64_t *pad); /* one party's pad, e.g. as mask share */
+
+struct run_class *run_class(struct suf_run *, const struct suf_step *); /* counters of the step's cost class */
+double run_now_ms(void);                                   /* monotonic clock */
 
 enum suf_err run_fail(struct suf_run *, enum suf_err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * kernels/steps.h -- the per-element arithmetic of the steps: one text for the
+ * CPU evaluators (runtime/step/) and for CUDA kernels.  Names: p party (0, 1),
+ * *_hat public masked values, other words secret shares.  No branch and no
+ * address depends on a secret.  Results are not reduced: the caller takes them
+ * mod 2^m after it has added the pad.
+ */
+#ifndef SUF_KERNELS_STEPS_H
+#define SUF_KERNELS_STEPS_H
+#include <stdint.h>
+#ifdef __CUDACC__
+#define SUF_HD __host__ __device__
+#else
+#define SUF_HD
+#endif
+
+static inline SUF_HD uint64_t
+suf_ring(unsigned bits)
+{
+	return bits >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << bits) - 1;
+}
+
+/* trunc, slack = 0: (x_hat >> s) - (r >> s) - w; t = share of -(r >> s) - w for the opened bit. */
+static inline SUF_HD uint64_t
+suf_trunc_eval(int p, unsigned s, uint64_t x_hat, uint64_t t)
+{
+	return (p ? x_hat >> s : 0) + t;
+}
+
+/* trunc, slack = 1: |x| < 2^(n-2); msb = share of msb(r) * 2^(n-s). */
+static inline SUF_HD uint64_t
+suf_trunc_slack_eval(int p, unsigned n, unsigned s, uint64_t x_hat, uint64_t t, uint64_t msb)
+{
+	uint64_t up = (x_hat + ((uint64_t)1 << (n - 2))) & suf_ring(n);   /* of x + 2^(n-2) >= 0 */
+	uint64_t wraps = (up >> (n - 1)) ^ 1;                             /* then r + x wrapped iff msb(r) = 1 */
+	return (p ? (up >> s) - ((uint64_t)1 << (n - s - 2)) : 0) + t + wraps * msb;
+}
+
+/* sext: y = x_hat + 2^(n-1) mod 2^n; t = share of -r + w 2^n for the opened bit. */
+static inline SUF_HD uint64_t
+suf_sext_eval(int p, unsigned n, uint64_t x_hat, uint64_t t)
+{
+	const uint64_t half = (uint64_t)1 << (n - 1);
+	return (p ? ((x_hat + half) & suf_ring(n)) - half : 0) + t;
+}
+
+/* gapext: x in [-2^(n-2), 2^(n-2)); r = share of r (m bits), msb = share of msb(r) (m-n bits). */
+static inline SUF_HD uint64_t
+suf_gapext_eval(int p, unsigned n, uint64_t x_hat, uint64_t r, uint64_t msb)
+{
+	const uint64_t quarter = (uint64_t)1 << (n - 2);
+	uint64_t xo = (x_hat + quarter) & suf_ring(n);
+	uint64_t u = (xo >> (n - 1)) ^ 1;
+	return (p ? 0 : xo - quarter) - r + u * (msb << n);
+}
+
+/* select: bit * x; z = share of the bit's mask, u = share of -z r (bit_hat 0) or z r - r (bit_hat 1). */
+static inline SUF_HD uint64_t
+suf_select_eval(int p, uint64_t bit_hat, uint64_t x_hat, uint64_t z, uint64_t u)
+{
+	uint64_t pub = p ? bit_hat * x_hat : 0;
+	return pub + (1 - 2 * bit_hat) * (x_hat * z) + u;
+}
+
+/* lutsign: sign * v with sign = 2 bit - 1; v1 = share of 2z - 1, vr = share of (2z - 1) r. */
+static inline SUF_HD uint64_t
+suf_lutsign_eval(uint64_t bit_hat, uint64_t v_hat, uint64_t v1, uint64_t vr)
+{
+	return (1 - 2 * bit_hat) * (v_hat * v1 - vr);
+}
+#endif

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * round.c -- rounds: the steps open, input and output, and the one message
+ * that a round exchanges.
+ *
+ * A message is the concatenation of the round's openings (and inputs) in
+ * program order, each bit-packed to its ring width and padded to a byte.
+ * Nothing is sent that is not reduced to its width.
+ *
+ * What is opened: shares that carry a pad of their own of full width
+ * (steps.def, PADS); a narrow opening sends only the top bits of such a share.
+ * What hides it: the sender's pad.
+ */
+#include "run.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { TAG_INPUT = 0x200 };
+
+/* ---- queueing ------------------------------------------------------------- */
+
+static enum suf_err
+queue(struct suf_run *r, const struct suf_step *s)
+{
+	if (r->nopen == r->open_cap) {
+		uint32_t cap = r->open_cap ? 2 * r->open_cap : 64;
+		struct suf_step *p = realloc(r->open, cap * sizeof *p);
+		if (!p)
+			return run_fail(r, SUF_ENOMEM, "no memory for %u openings", cap);
+		r->open = p;
+		r->open_cap = cap;
+	}
+	r->open[r->nopen++] = *s;
+	return SUF_OK;
+}
+
+/* mask of a narrow opening: rule 1 (rounded): r >> s; otherwise both parties'
+ * pads lose their low bits separately and their tops are mask shares. */
+static void
+open_mask(struct suf_run *r, const struct suf_step *s)
+{
+	uint64_t *mask = run_mask(r, s->out[0]);
+	const uint64_t keep = ring_mask(s->m);
+	if (s->s == 0)
+		return;
+	if (s->round_half) {
+		for (uint64_t i = 0; i < s->count; i++)
+			mask[i] = (mask[i] >> s->s) & keep;
+		return;
+	}
+	uint64_t pad[2][SUF_BLOCK];
+	for (uint64_t at = 0; at < s->count; at += SUF_BLOCK) {
+		size_t k = s->count - at < SUF_BLOCK ? (size_t)(s->count - at) : SUF_BLOCK;
+		for (int p = 0; p < 2; p++)
+			party_pad(r, p, s->pad_a, 0, at, k, s->n, pad[p]);
+		for (size_t i = 0; i < k; i++)
+			mask[at + i] = ((pad[0][i] >> s->s) + (pad[1][i] >> s->s)) & keep;
+	}
+}
+
+/* What a party sends of share z. */
+static inline uint64_t
+top_bits(const struct suf_step *s, int party, uint64_t z)
+{
+	if (s->round_half && party == 0 && s->s)
+		z = (z + (1ull << (s->s - 1))) & ring_mask(s->n);
+	return (z >> s->s) & ring_mask(s->m);
+}
+
+static enum suf_err open_deal(struct suf_run *r, const struct suf_step *s) { open_mask(r, s); return SUF_OK; }
+static enum suf_err open_eval(struct suf_run *r, const struct suf_step *s) { return queue(r, s); }
+
+static enum suf_err
+open_sim(struct suf_run *r, const struct suf_step *s)
+{
+	if (s->s) { /* the rounding depends on the shares: replay them */
+		uint64_t *x = run_wire(r, s->in[0]), *z0 = run_share0(r, s->in[0]);
+		const uint64_t *m = run_mask(r, s->in[0]);
+		const uint64_t ring = ring_mask(s->n);
+		for (uint64_t i = 0; i < s->count; i++) {
+			uint64_t z1 = (x[i] + m[i] - z0[i]) & ring;
+			x[i] = top_bits(s, 0, z0[i]) + top_bits(s, 1, z1);
+		}
+		open_mask(r, s);
+		for (uint64_t i = 0; i < s->count; i++)
+			x[i] = (x[i] - m[i]) & ring_mask(s->m);
+	}
+	if (r->trace)
+		return queue(r, s);
+	return SUF_OK;
+}
+
+static enum suf_err
+input_deal(struct suf_run *r, const struct suf_step *s)
+{
+	prg_stream(r->isa, &r->client, s->id, TAG_INPUT, 0, s->count, s->m, run_mask(r, s->out[0]));
+	r->aes_calls += prg_blocks(0, s->count);
+	return SUF_OK;
+}
+
+static int
+tensor_index(const struct suf_tensor *t, uint32_t n, uint32_t step)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (t[i].step == step)
+			return (int)i;
+	return -1;
+}
+
+static enum suf_err
+input_value(struct suf_run *r, const struct suf_step *s)
+{
+	int k = tensor_index(r->prog->input, r->prog->ninput, s->id);
+	if (k < 0 || !r->input || !r->input[k])
+		return run_fail(r, SUF_EUSAGE, "no value was given for the input of step %u", s->id);
+	uint64_t *x = run_wire(r, s->out[0]);
+	for (uint64_t i = 0; i < s->count; i++)
+		x[i] = r->input[k][i] & ring_mask(s->m);
+	return SUF_OK;
+}
+
+static enum suf_err
+input_eval(struct suf_run *r, const struct suf_step *s)
+{
+	if (r->input_masked)
+		return input_value(r, s);
+	if (r->has_client) {
+		if (input_value(r, s))
+			return r->err;
+		uint64_t pad[SUF_BLOCK], *x = run_wire(r, s->out[0]);
+		for (uint64_t at = 0; at < s->count; at += SUF_BLOCK) {
+			size_t k = s->count - at < SUF_BLOCK ? (size_t)(s->count - at) : SUF_BLOCK;
+			prg_stream(r->isa, &r->client, s->id, TAG_INPUT, at, k, s->m, pad);
+			for (size_t i = 0; i < k; i++)
+				x[at + i] = (x[at + i] + pad[i]) & ring_mask(s->m);
+		}
+		r->aes_calls += prg_blocks(0, s->count);
+	}
+	return queue(r, s);
+}
+
+static enum suf_err
+input_sim(struct suf_run *r, const struct suf_step *s)
+{
+	enum suf_err e = input_value(r, s);
+	return e ? e : input_deal(r, s);
+}
+
+/* ---- output ------------------------------------------------------------------ */
+
+static enum suf_err
+output_deal(struct suf_run *r, const struct suf_step *s)
+{
+	const uint64_t *mask = run_mask(r, s->in[0]);
+	uint8_t *buf = r->key_buf;
+	for (uint64_t at = 0; at < s->count; at += SUF_BLOCK) {
+		size_t k = s->count - at < SUF_BLOCK ? (size_t)(s->count - at) : SUF_BLOCK;
+		suf_pack_bits(buf, mask + at, k, s->n);
+		size_t bytes = (k * s->n + 7) / 8;
+		for (int p = 0; p < 3; p++) {
+			bool wants = p == 2 ? r->outside_client
+			           : !r->outside_client && (r->prog->output_to == p || r->prog->output_to == 2);
+			struct suf_sink *to = p == 2 ? r->client_sink : r->sink[p];
+			if (wants && suf_sink_write(to, buf, bytes))
+				return run_fail(r, SUF_EIO, "%s", suf_sink_error(to));
+		}
+	}
+	return SUF_OK;
+}
+
+static enum suf_err
+output_eval(struct suf_run *r, const struct suf_step *s)
+{
+	int k = tensor_index(r->prog->output, r->prog->noutput, s->id);
+	const uint64_t *x = run_wire(r, s->in[0]);
+	const bool receives = r->prog->output_to == r->party || r->prog->output_to == 2;
+	uint64_t *to = k >= 0 && r->output ? r->output[k] : NULL;
+	if (r->outside_client) {
+		for (uint64_t i = 0; to && i < s->count; i++)
+			to[i] = x[i];
+		return SUF_OK;
+	}
+	if (!receives)
+		return SUF_OK;
+	uint64_t mask[SUF_BLOCK];
+	for (uint64_t at = 0; at < s->count; at += SUF_BLOCK) {
+		size_t n = s->count - at < SUF_BLOCK ? (size_t)(s->count - at) : SUF_BLOCK;
+		if (suf_source_read(r->key, r->key_buf, (n * s->n + 7) / 8))
+			return run_fail(r, SUF_EPROTO, "%s", suf_source_error(r->key));
+		suf_unpack_bits(mask, r->key_buf, n, s->n);
+		for (size_t i = 0; to && i < n; i++)
+			to[at + i] = (x[at + i] - mask[i]) & ring_mask(s->n);
+	}
+	return SUF_OK;
+}
+
+static enum suf_err
+output_sim(struct suf_run *r, const struct suf_step *s)
+{
+	int k = tensor_index(r->prog->output, r->prog->noutput, s->id);
+	const uint64_t *x = run_wire(r, s->in[0]);
+	for (uint64_t i = 0; k >= 0 && r->output && i < s->count; i++)
+		r->output[k][i] = x[i] & ring_mask(s->n);
+	return SUF_OK;
+}
+
+const struct step_impl step_open = { .deal = open_deal, .eval = open_eval, .sim = open_sim };
+const struct step_impl step_input = { .deal = input_deal, .eval = input_eval, .sim = input_sim };
+const struct step_impl step_output = { .deal = output_deal, .eval = output_eval, .sim = output_sim };
+
+/* ---- the exchange ------------------------------------------------------------- */
+
+/* Does `party` send for this step? */
+static bool
+sends(const struct suf_step *s, int party)
+{
+	return s->op == SUF_open || party == 1;
+}
+
+static size_t
+put_message(struct suf_run *r)
+{
+	uint8_t *at = r->msg_out;
+	uint64_t top[SUF_BLOCK];
+	for (uint32_t k = 0; k < r->nopen; k++) {
+		const struct suf_step *s = &r->open[k];
+		if (!sends(s, r->party))
+			continue;
+		const uint64_t *z = run_wire(r, s->out[0]);
+		for (uint64_t i = 0; i < s->count; i += SUF_BLOCK) {
+			size_t n = s->count - i < SUF_BLOCK ? (size_t)(s->count - i) : SUF_BLOCK;
+			for (size_t j = 0; j < n; j++)
+				top[j] = s->op == SUF_open ? top_bits(s, r->party, z[i + j]) : z[i + j];
+			suf_pack_bits(at, top, n, s->m);
+			at += (n * s->m + 7) / 8;
+		}
+	}
+	return (size_t)(at - r->msg_out);
+}
+
+static size_t
+peer_message_bytes(const struct suf_run *r)
+{
+	size_t bytes = 0;
+	for (uint32_t k = 0; k < r->nopen; k++)
+		if (sends(&r->open[k], 1 - r->party))
+			bytes += (size_t)((r->open[k].count * r->open[k].m + 7) / 8);
+	return bytes;
+}
+
+static void
+get_message(struct suf_run *r)
+{
+	const uint8_t *at = r->msg_in;
+	uint64_t theirs[SUF_BLOCK];
+	for (uint32_t k = 0; k < r->nopen; k++) {
+		const struct suf_step *s = &r->open[k];
+		if (!sends(s, 1 - r->party))
+			continue;
+		uint64_t *z = run_wire(r, s->out[0]);
+		for (uint64_t i = 0; i < s->count; i += SUF_BLOCK) {
+			size_t n = s->count - i < SUF_BLOCK ? (size_t)(s->count - i) : SUF_BLOCK;
+			suf_unpack_bits(theirs, at, n, s->m);
+			at += (n * s->m + 7) / 8;
+			for (size_t j = 0; j < n; j++)
+				z[i + j] = s->op == SUF_open
+				         ? (top_bits(s, r->party, z[i + j]) + theirs[j]) & ring_mask(s->m) : theirs[j];
+		}
+	}
+}
+
+static void
+count_message(struct suf_run *r, double ms)
+{
+	for (uint32_t k = 0; k < r->nopen; k++) {
+		const struct suf_step *s = &r->open[k];
+		uint64_t bytes = (s->count * s->m + 7) / 8;
+		struct run_class *c = run_class(r, s);
+		c->sent += sends(s, r->party) ? bytes : 0;
+		c->received += sends(s, 1 - r->party) ? bytes : 0;
+		c->ms += ms / r->nopen;
+		bool again = false; /* a class counts a round once */
+		for (uint32_t j = 0; j < k; j++)
+			again |= run_class(r, &r->open[j]) == c;
+		c->rounds += !again;
+	}
+}
+
+static enum suf_err
+exchange(struct suf_run *r)
+{
+	double t0 = run_now_ms();
+	size_t out = put_message(r), in = peer_message_bytes(r);
+	enum suf_err e = suf_chan_exchange(r->chan, r->msg_out, out, r->msg_in, in);
+	if (e)
+		return run_fail(r, e, "round %u: %s", r->rounds, suf_chan_error(r->chan));
+	get_message(r);
+	count_message(r, run_now_ms() - t0);
+	return SUF_OK;
+}
+
+enum suf_err
+suf_round(struct suf_run *r)
+{
+	if (r->err)
+		return r->err;
+	r->rounds++;
+	if (r->mode == RUN_PLAN) {
+		uint64_t most = r->round_bytes[0] > r->round_bytes[1] ? r->round_bytes[0] : r->round_bytes[1];
+		r->msg_cap = most > r->msg_cap ? (size_t)most : r->msg_cap;
+		r->round_bytes[0] = r->round_bytes[1] = 0;
+		return SUF_OK;
+	}
+	if (r->mode == RUN_PARTY && exchange(r))
+		return r->err;
+	if (r->trace)
+		for (uint32_t k = 0; k < r->nopen; k++)
+			r->trace(r->trace_arg, r, &r->open[k]);
+	r->nopen = 0;
+	return SUF_OK;
+}

@@ -1,0 +1,543 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * run.c -- the engine of a run: operands, key material, pads, dispatch of
+ * steps.  Rounds and messages are in round.c.
+ *
+ * Security: every correction word is v - u with u a pad of the other party
+ * from its own stream (step id, part, element); every opened share carries its
+ * own full-width pad (step id, output, element).  Streams never meet, because
+ * step ids are unique in a program and seeds are unique in a session.
+ */
+#include "run.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { TAG_PART = 1, TAG_PAD = 0x100 };
+
+static const struct step_impl *const impl[SUF_NSTEP] = {
+#define STEP(name, nin, nout, form, doc) [SUF_##name] = &step_##name,
+#define PART(step, part, kind, count, bits)
+#define PADS(step, output, count, bits)
+#define SENT(step, from, count, bits)
+#include "steps.def"
+#undef STEP
+#undef PART
+#undef PADS
+#undef SENT
+};
+
+enum suf_err
+run_fail(struct suf_run *r, enum suf_err err, const char *fmt, ...)
+{
+	if (r->err == SUF_OK) {
+		va_list ap;
+		va_start(ap, fmt);
+		vsnprintf(r->errmsg, sizeof r->errmsg, fmt, ap);
+		va_end(ap);
+		r->err = err;
+	}
+	return r->err;
+}
+
+/* ---- operands -------------------------------------------------------------- */
+
+uint64_t *run_wire(struct suf_run *r, struct suf_ref ref) { return r->wire + ref.at; }
+uint64_t *run_mask(struct suf_run *r, struct suf_ref ref) { return r->mask + ref.at; }
+uint64_t *run_share0(struct suf_run *r, struct suf_ref ref) { return r->share0 + ref.at; }
+const uint64_t *run_weight(struct suf_run *r, struct suf_ref ref) { return r->weight[ref.at]; }
+
+static void
+stream(struct suf_run *r, const struct prg_stream_key *key, uint32_t id, uint32_t tag,
+       uint64_t first, size_t count, unsigned bits, uint64_t *out)
+{
+	prg_stream(r->isa, key, id, tag, first, count, bits, out);
+	r->aes_calls += prg_blocks(first, count);
+}
+
+/* a += b mod 2^bits */
+static void
+add_to(uint64_t *a, const uint64_t *b, size_t count, unsigned bits)
+{
+	const uint64_t m = ring_mask(bits);
+	for (size_t i = 0; i < count; i++)
+		a[i] = (a[i] + b[i]) & m;
+}
+
+void
+run_weight_mask(struct suf_run *r, struct suf_ref ref, uint64_t first, size_t count, unsigned bits, uint64_t *out)
+{
+	uint64_t other[SUF_BLOCK];
+	uint32_t id = (uint32_t)ref.at + 1;
+	if (r->mode == RUN_PARTY) {
+		stream(r, &r->model[r->party], id, 0, first, count, bits, out);
+		return;
+	}
+	for (size_t at = 0; at < count; at += SUF_BLOCK) {
+		size_t k = count - at < SUF_BLOCK ? count - at : SUF_BLOCK;
+		stream(r, &r->model[0], id, 0, first + at, k, bits, out + at);
+		stream(r, &r->model[1], id, 0, first + at, k, bits, other);
+		add_to(out + at, other, k, bits);
+	}
+}
+
+void *
+run_scratch(struct suf_run *r, size_t bytes)
+{
+	if (bytes > r->scratch_cap) {
+		run_fail(r, SUF_ENOMEM, "a step asks for %zu bytes of scratch, %zu were planned", bytes, r->scratch_cap);
+		return NULL;
+	}
+	return r->scratch;
+}
+
+/* ---- key material ----------------------------------------------------------- */
+
+static uint32_t
+part_tag(enum suf_part part)
+{
+	enum suf_part first = part;
+	while (first > 0 && suf_part_desc[first - 1].step == suf_part_desc[part].step)
+		first--;
+	return TAG_PART + (uint32_t)(part - first);
+}
+
+static void
+pack(const struct suf_run *r, uint8_t *to, const uint64_t *from, size_t count, unsigned bits)
+{
+	for (uint32_t i = 0; i < r->prog->npack; i++)
+		if (r->prog->pack[i].bits == bits) {
+			r->prog->pack[i].pack(to, from, count);
+			return;
+		}
+	suf_pack_bits(to, from, count, bits);
+}
+
+static void
+unpack(const struct suf_run *r, uint64_t *to, const uint8_t *from, size_t count, unsigned bits)
+{
+	for (uint32_t i = 0; i < r->prog->npack; i++)
+		if (r->prog->pack[i].bits == bits) {
+			r->prog->pack[i].unpack(to, from, count);
+			return;
+		}
+	suf_unpack_bits(to, from, count, bits);
+}
+
+static enum suf_err
+sink_put(struct suf_run *r, struct suf_sink *sink, const void *data, size_t bytes)
+{
+	enum suf_err e = suf_sink_write(sink, data, bytes);
+	return e ? run_fail(r, e, "%s", suf_sink_error(sink)) : SUF_OK;
+}
+
+/* Both sinks are flushed at every block: when a party's pipe is full and the
+ * dealer waits on it, the other party already has all that comes before. */
+static enum suf_err
+sinks_flush(struct suf_run *r)
+{
+	for (int p = 0; p < 2; p++) {
+		enum suf_err e = suf_sink_flush(r->sink[p]);
+		if (e)
+			return run_fail(r, e, "%s", suf_sink_error(r->sink[p]));
+	}
+	return SUF_OK;
+}
+
+static enum suf_err
+key_get(struct suf_run *r, void *to, size_t bytes)
+{
+	enum suf_err e = suf_source_read(r->key, to, bytes);
+	return e ? run_fail(r, e, "%s", suf_source_error(r->key)) : SUF_OK;
+}
+
+/* v - u (or v ^ u) mod 2^bits */
+static void
+sub_pad(uint64_t *c, const uint64_t *v, const uint64_t *u, size_t count, unsigned bits, bool xored)
+{
+	const uint64_t m = ring_mask(bits);
+	for (size_t i = 0; i < count; i++)
+		c[i] = (xored ? v[i] ^ u[i] : v[i] - u[i]) & m;
+}
+
+enum suf_err
+deal_corr(struct suf_run *r, const struct suf_step *s, enum suf_part part, uint64_t first, size_t count, const uint64_t *v)
+{
+	uint64_t c[SUF_BLOCK];
+	const unsigned bits = suf_part_bits(part, s);
+	const bool xored = suf_part_desc[part].kind == KIND_XORC;
+	for (size_t at = 0; at < count; at += SUF_BLOCK) {
+		size_t k = count - at < SUF_BLOCK ? count - at : SUF_BLOCK;
+		int to = corr_party(first + at);
+		stream(r, &r->seed[1 - to], s->id, part_tag(part), first + at, k, bits, c);
+		sub_pad(c, v + at, c, k, bits, xored);
+		pack(r, r->key_buf, c, k, bits);
+		enum suf_err e = sink_put(r, r->sink[to], r->key_buf, (k * bits + 7) / 8);
+		if (!e)
+			e = sinks_flush(r);
+		if (e)
+			return e;
+	}
+	return SUF_OK;
+}
+
+enum suf_err
+eval_corr(struct suf_run *r, const struct suf_step *s, enum suf_part part, uint64_t first, size_t count, uint64_t *share)
+{
+	const unsigned bits = suf_part_bits(part, s);
+	for (size_t at = 0; at < count; at += SUF_BLOCK) {
+		size_t k = count - at < SUF_BLOCK ? count - at : SUF_BLOCK;
+		if (corr_party(first + at) != r->party) {
+			stream(r, &r->seed[r->party], s->id, part_tag(part), first + at, k, bits, share + at);
+			continue;
+		}
+		enum suf_err e = key_get(r, r->key_buf, (k * bits + 7) / 8);
+		if (e)
+			return e;
+		unpack(r, share + at, r->key_buf, k, bits);
+	}
+	return SUF_OK;
+}
+
+void
+sim_corr(struct suf_run *r, const struct suf_step *s, enum suf_part part, int party, uint64_t count, const uint64_t *v, uint64_t *share)
+{
+	const unsigned bits = suf_part_bits(part, s);
+	const bool xored = suf_part_desc[part].kind == KIND_XORC;
+	for (uint64_t at = 0; at < count; at += SUF_BLOCK) {
+		size_t k = count - at < SUF_BLOCK ? (size_t)(count - at) : SUF_BLOCK;
+		int to = corr_party(at);
+		stream(r, &r->seed[1 - to], s->id, part_tag(part), at, k, bits, share + at);
+		if (to == party)
+			sub_pad(share + at, v + at, share + at, k, bits, xored);
+	}
+}
+
+/* Root i of a party: words 2i, 2i+1 of its stream. */
+static void
+roots(struct suf_run *r, int party, const struct suf_step *s, enum suf_part part, uint64_t first, size_t count, struct block *root)
+{
+	stream(r, &r->seed[party], s->id, part_tag(part), 2 * first, 2 * count, 64, &root->lo);
+}
+
+enum suf_err
+deal_dpf(struct suf_run *r, const struct suf_step *s, enum suf_part part, uint64_t first, size_t count, const uint64_t *alpha)
+{
+	struct block root[2][SUF_BLOCK];
+	const unsigned bits = suf_part_bits(part, s);
+	const size_t bytes = (size_t)dpf_key_bytes(bits, count);
+	struct dpf_ctx ctx = { r->isa, r->session, s->id, 0 };
+	roots(r, 0, s, part, first, count, root[0]);
+	roots(r, 1, s, part, first, count, root[1]);
+	dpf_gen(&ctx, bits, count, alpha, root[0], root[1], r->key_buf);
+	prg_wipe(root, sizeof root);
+	r->aes_calls += ctx.calls;
+	for (int p = 0; p < 2; p++) {
+		enum suf_err e = sink_put(r, r->sink[p], r->key_buf, bytes);
+		if (e)
+			return e;
+	}
+	return sinks_flush(r);
+}
+
+enum suf_err
+eval_dpf(struct suf_run *r, const struct suf_step *s, enum suf_part part, uint64_t first, size_t count,
+         struct block *root, const uint8_t **words)
+{
+	roots(r, r->party, s, part, first, count, root);
+	*words = r->key_buf;
+	return key_get(r, r->key_buf, (size_t)dpf_key_bytes(suf_part_bits(part, s), count));
+}
+
+/* ---- pads -------------------------------------------------------------------- */
+
+void
+party_pad(struct suf_run *r, int party, uint32_t id, int output, uint64_t first, size_t count, unsigned bits, uint64_t *pad)
+{
+	stream(r, &r->seed[party], id, TAG_PAD + (uint32_t)output, first, count, bits, pad);
+}
+
+void
+eval_pad(struct suf_run *r, const struct suf_step *s, int output, uint64_t first, size_t count, unsigned bits, uint64_t *v)
+{
+	uint64_t pad[SUF_BLOCK];
+	for (size_t at = 0; at < count; at += SUF_BLOCK) {
+		size_t k = count - at < SUF_BLOCK ? count - at : SUF_BLOCK;
+		party_pad(r, r->party, s->id, output, first + at, k, bits, pad);
+		add_to(v + at, pad, k, bits);
+	}
+}
+
+void
+deal_pad(struct suf_run *r, const struct suf_step *s, int output, uint64_t first, size_t count, unsigned bits, uint64_t *mask)
+{
+	uint64_t pad[SUF_BLOCK];
+	for (size_t at = 0; at < count; at += SUF_BLOCK) {
+		size_t k = count - at < SUF_BLOCK ? count - at : SUF_BLOCK;
+		party_pad(r, 0, s->id, output, first + at, k, bits, mask + at);
+		party_pad(r, 1, s->id, output, first + at, k, bits, pad);
+		add_to(mask + at, pad, k, bits);
+	}
+}
+
+/* ---- local steps ---------------------------------------------------------------- */
+
+/* The mask array of operand k: of a wire, or made for a weight. */
+static const uint64_t *
+local_mask(struct suf_run *r, const struct suf_step *s, int k)
+{
+	struct suf_ref ref = s->in[k];
+	if (ref.space != SUF_WEIGHT)
+		return ref.space == SUF_NONE ? NULL : run_mask(r, ref);
+	uint64_t count = k == 0 ? s->na : s->nb;
+	uint64_t *m = run_scratch(r, (size_t)count * 8);
+	if (m)
+		run_weight_mask(r, ref, 0, (size_t)count, s->n, m);
+	return m;
+}
+
+static const uint64_t *
+local_value(struct suf_run *r, struct suf_ref ref)
+{
+	return ref.space == SUF_NONE ? NULL : ref.space == SUF_WEIGHT ? run_weight(r, ref) : run_wire(r, ref);
+}
+
+static enum suf_err
+run_local(struct suf_run *r, const struct suf_step *s)
+{
+	const struct step_impl *im = impl[s->op];
+	if (r->mode != RUN_DEAL)
+		im->local(s, !s->shared || r->mode == RUN_SIM || r->party == 0,
+		          local_value(r, s->in[0]), local_value(r, s->in[1]), run_wire(r, s->out[0]));
+	if (r->mode == RUN_SIM && s->shared)
+		im->local(s, true, run_share0(r, s->in[0]), s->in[1].space == SUF_WIRE ? run_share0(r, s->in[1]) : NULL,
+		          run_share0(r, s->out[0]));
+	if (r->mode != RUN_PARTY) {
+		const uint64_t *a = local_mask(r, s, 0), *b = local_mask(r, s, 1);
+		if (r->err)
+			return r->err;
+		im->local(s, false, a, b, run_mask(r, s->out[0]));
+	}
+	return SUF_OK;
+}
+
+/* ---- one step ---------------------------------------------------------------------- */
+
+static size_t
+step_scratch(const struct suf_step *s)
+{
+	if (impl[s->op]->local) {
+		uint64_t w = 0;
+		if (s->in[0].space == SUF_WEIGHT) w = s->na;
+		if (s->in[1].space == SUF_WEIGHT && s->nb > w) w = s->nb;
+		return (size_t)w * 8;
+	}
+	return impl[s->op]->scratch ? impl[s->op]->scratch(s) : 0;
+}
+
+static size_t
+step_block_bytes(const struct suf_step *s)
+{
+	size_t most = SUF_BLOCK * 8;
+	for (enum suf_part part = 0; part < SUF_NPART; part++)
+		if (suf_part_desc[part].step == s->op && suf_part_desc[part].kind == KIND_DPF) {
+			size_t k = (size_t)dpf_key_bytes(suf_part_bits(part, s), SUF_BLOCK);
+			most = k > most ? k : most;
+		}
+	return most;
+}
+
+static void
+plan_step(struct suf_run *r, const struct suf_step *s)
+{
+	struct suf_cost c = suf_step_cost(s, r->prog->output_to);
+	size_t scratch = step_scratch(s), block = step_block_bytes(s);
+	for (int p = 0; p < 2; p++) {
+		r->planned.key[p] += c.key[p];
+		r->planned.sent[p] += c.sent[p];
+		r->round_bytes[p] += c.sent[p];
+	}
+	r->scratch_cap = scratch > r->scratch_cap ? scratch : r->scratch_cap;
+	r->key_cap = block > r->key_cap ? block : r->key_cap;
+	r->steps++;
+}
+
+static struct run_class *
+find_class(struct suf_run *r, const char *name)
+{
+	const uint32_t max = sizeof r->klass / sizeof r->klass[0];
+	for (uint32_t i = 0; i < r->nklass; i++)
+		if (strcmp(r->klass[i].name, name) == 0)
+			return &r->klass[i];
+	if (r->nklass == max)
+		return &r->klass[max - 1];
+	r->klass[r->nklass].name = name;
+	return &r->klass[r->nklass++];
+}
+
+struct run_class *
+run_class(struct suf_run *r, const struct suf_step *s)
+{
+	return find_class(r, s->klass ? s->klass : "other");
+}
+
+double
+run_now_ms(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+/* The key position after a step must be what steps.def says. */
+static enum suf_err
+check_cursor(struct suf_run *r, const struct suf_step *s, const uint64_t before[2], const uint64_t after[2])
+{
+	struct suf_cost c = suf_step_cost(s, r->prog->output_to);
+	int from = r->mode == RUN_PARTY ? r->party : 0, to = r->mode == RUN_PARTY ? r->party : 1;
+	if (s->op == SUF_output && r->outside_client)
+		return SUF_OK;
+	for (int p = from; p <= to; p++)
+		if (after[p] - before[p] != c.key[p])
+			return run_fail(r, SUF_EPROTO, "step %u (%s): key part of party %d is %llu bytes, its description says %llu",
+			                s->id, suf_step_desc[s->op].name, p, (unsigned long long)(after[p] - before[p]),
+			                (unsigned long long)c.key[p]);
+	return SUF_OK;
+}
+
+static void
+key_position(const struct suf_run *r, uint64_t at[2])
+{
+	for (int p = 0; p < 2; p++)
+		at[p] = r->mode == RUN_DEAL ? suf_sink_bytes(r->sink[p])
+		      : r->mode == RUN_PARTY && p == r->party ? suf_source_bytes(r->key) : 0;
+}
+
+enum suf_err
+suf_step(struct suf_run *r, const struct suf_step *s)
+{
+	const struct step_impl *im = impl[s->op];
+	if (r->err)
+		return r->err;
+	if (r->mode == RUN_PLAN) {
+		plan_step(r, s);
+		return SUF_OK;
+	}
+	double t0 = run_now_ms();
+	uint64_t before[2], after[2];
+	key_position(r, before);
+	enum suf_err e = im->local ? run_local(r, s)
+	               : r->mode == RUN_DEAL ? im->deal(r, s)
+	               : r->mode == RUN_PARTY ? im->eval(r, s) : im->sim(r, s);
+	if (e)
+		return run_fail(r, e, "step %u (%s) failed", s->id, suf_step_desc[s->op].name);
+	key_position(r, after);
+	if (r->mode != RUN_SIM && check_cursor(r, s, before, after))
+		return r->err;
+	struct run_class *k = run_class(r, s);
+	k->ms += run_now_ms() - t0;
+	k->key += after[r->party] - before[r->party];
+	if (r->trace && s->op != SUF_open)
+		r->trace(r->trace_arg, r, s);
+	return SUF_OK;
+}
+
+/* ---- set-up ------------------------------------------------------------------------- */
+
+enum suf_err
+run_init(struct suf_run *r, const struct suf_program *prog, enum run_mode mode)
+{
+	memset(r, 0, sizeof *r);
+	r->prog = prog;
+	r->isa = suf_cpu_best();
+	r->mode = RUN_PLAN;
+	enum suf_err e = prog->body(r);
+	if (e)
+		return e;
+	r->mode = mode;
+	r->rounds = 0;
+	return SUF_OK;
+}
+
+/* Zeroed, 64-byte aligned. */
+static void *
+buffer(struct suf_run *r, size_t bytes)
+{
+	size_t size = (bytes + 64) / 64 * 64;
+	void *p = aligned_alloc(64, size);
+	if (!p)
+		run_fail(r, SUF_ENOMEM, "no memory for a buffer of %zu bytes", size);
+	else
+		memset(p, 0, size);
+	return p;
+}
+
+enum suf_err
+run_start(struct suf_run *r)
+{
+	const size_t wires = (size_t)r->prog->wire_elems * 8;
+	if (r->mode != RUN_DEAL)
+		r->wire = buffer(r, wires);
+	if (r->mode != RUN_PARTY)
+		r->mask = buffer(r, wires);
+	if (r->mode == RUN_SIM)
+		r->share0 = buffer(r, wires);
+	if (r->mode == RUN_PARTY) {
+		r->msg_out = buffer(r, r->msg_cap);
+		r->msg_in = buffer(r, r->msg_cap);
+	}
+	r->scratch = buffer(r, r->scratch_cap);
+	r->key_buf = buffer(r, r->key_cap);
+	return r->err ? r->err : r->prog->body(r);
+}
+
+static void
+drop(void *p, size_t bytes)
+{
+	if (p)
+		prg_wipe(p, bytes);
+	free(p);
+}
+
+void
+run_done(struct suf_run *r)
+{
+	const size_t wires = (size_t)r->prog->wire_elems * 8;
+	drop(r->wire, wires);
+	drop(r->mask, wires);
+	drop(r->share0, wires);
+	drop(r->msg_out, r->msg_cap);
+	drop(r->msg_in, r->msg_cap);
+	drop(r->scratch, r->scratch_cap);
+	drop(r->key_buf, r->key_cap);
+	free(r->open);
+	prg_wipe(r->seed, sizeof r->seed);
+	prg_wipe(r->model, sizeof r->model);
+	prg_wipe(&r->client, sizeof r->client);
+	r->wire = r->mask = r->share0 = NULL;
+	r->msg_out = r->msg_in = r->key_buf = NULL;
+	r->scratch = NULL;
+	r->open = NULL;
+}
+
+enum suf_err
+suf_plan(const struct suf_program *prog, struct suf_plan *plan, char *err)
+{
+	struct suf_run *r = malloc(sizeof *r);
+	if (!r)
+		return SUF_ENOMEM;
+	enum suf_err e = run_init(r, prog, RUN_PLAN);
+	if (e)
+		snprintf(err, 256, "%s", r->errmsg);
+	memset(plan, 0, sizeof *plan);
+	plan->total = r->planned;
+	plan->rounds = prog->nrounds;
+	plan->steps = (uint32_t)r->steps;
+	plan->scratch_bytes = r->scratch_cap;
+	plan->msg_bytes = r->msg_cap;
+	plan->wire_bytes = prog->wire_elems * 8;
+	run_done(r);
+	free(r);
+	return e;
+}

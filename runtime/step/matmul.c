@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * matmul.c -- product of two masked matrices (Beaver 1991; SIGMA, eprint
+ * 2023/1269, section 5.1).
+ *
+ * With A_hat = A + r_A, B_hat = B + r_B public to the parties:
+ *     A B = A_hat B_hat - A_hat r_B - r_A B_hat + r_A r_B
+ * party p: A_hat (p B_hat - [r_B]_p) - [r_A]_p B_hat + [r_A r_B]_p + pad_p.
+ * define_last leaves the last share away; the output's mask is then
+ * pad_0 + pad_1 - r_A r_B (no key).
+ * Opened here: nothing; the output share carries a fresh pad of full width.
+ */
+#include "product.h"
+#include <string.h>
+
+static size_t work_elems(const struct suf_step *s) { return gemm_scratch(s->mm->rows, s->mm->inner, s->mm->cols) / 8 + 8; }
+
+/* scratch: [a: na][b: nb][c: count][gemm work] in elements, each 64-byte aligned */
+struct parts { uint64_t *a, *b, *c; void *work; };
+static uint64_t round8(uint64_t n) { return (n + 7) & ~7ull; }
+
+/* a and b also hold a bias row. */
+static uint64_t a_elems(const struct suf_step *s) { return round8(s->na > s->mm->cols ? s->na : s->mm->cols); }
+static uint64_t b_elems(const struct suf_step *s) { return round8(s->nb > s->mm->cols ? s->nb : s->mm->cols); }
+
+/* c also holds one operand in the simulator. */
+static uint64_t
+c_elems(const struct suf_step *s)
+{
+	uint64_t most = s->count > s->na ? s->count : s->na;
+	return round8(!s->define_last ? s->count : most > s->nb ? most : s->nb);
+}
+
+static size_t
+matmul_scratch(const struct suf_step *s)
+{
+	return (size_t)(a_elems(s) + b_elems(s) + c_elems(s) + work_elems(s)) * 8;
+}
+
+static bool
+get_parts(struct suf_run *r, const struct suf_step *s, struct parts *p)
+{
+	uint64_t *at = run_scratch(r, matmul_scratch(s));
+	if (!at)
+		return false;
+	p->a = at;
+	p->b = p->a + a_elems(s);
+	p->c = p->b + b_elems(s);
+	p->work = p->c + c_elems(s);
+	return true;
+}
+
+/* c += a b for every matrix of the batch, mod 2^64 (2^52 when the ring allows). */
+static void
+accumulate(struct suf_run *r, const struct suf_step *s, const uint64_t *a, const uint64_t *b, uint64_t *c, void *work)
+{
+	const struct suf_mm *m = s->mm;
+	for (uint32_t k = 0; k < m->batch; k++) {
+		int64_t hi = k / m->bh, lo = k % m->bh;
+		gemm_u64(r->isa, s->n <= 52, m->rows, m->inner, m->cols,
+		         a + (int64_t)m->a0 + hi * m->sa[0] + lo * m->sa[1], m->sa[2], m->sa[3],
+		         b + (int64_t)m->b0 + hi * m->sb[0] + lo * m->sb[1], m->sb[2], m->sb[3],
+		         c + (uint64_t)k * m->rows * m->cols, m->cols, work);
+	}
+}
+
+static void
+reduce(uint64_t *c, uint64_t count, unsigned bits)
+{
+	for (uint64_t i = 0; i < count; i++)
+		c[i] &= ring_mask(bits);
+}
+
+static void
+negate(uint64_t *a, uint64_t count, unsigned bits)
+{
+	for (uint64_t i = 0; i < count; i++)
+		a[i] = (0 - a[i]) & ring_mask(bits);
+}
+
+/* Adds sign * bias, a row repeated; any bias source fits. */
+static void
+add_row(const struct suf_step *s, const uint64_t *row, bool minus, uint64_t *c)
+{
+	const uint32_t cols = s->mm->cols;
+	for (uint64_t i = 0; i < s->count; i += cols)
+		for (uint32_t j = 0; j < cols; j++)
+			c[i + j] += minus ? 0 - row[j] : row[j];
+}
+
+/* Party p's exact share of the bias: p0 b_hat - [r_b]_0, p1 -[r_b]_1; blockwise through tmp (cols elements). */
+static void
+add_bias_share(struct suf_run *r, const struct suf_step *s, uint64_t *tmp, uint64_t *c)
+{
+	if (s->in[2].space != SUF_WEIGHT)
+		return;
+	run_weight_mask(r, s->in[2], 0, s->mm->cols, s->n, tmp);
+	add_row(s, tmp, true, c);
+	if (r->party == 0)
+		add_row(s, run_weight(r, s->in[2]), false, c);
+}
+
+static enum suf_err
+matmul_deal(struct suf_run *r, const struct suf_step *s)
+{
+	struct parts p;
+	if (!get_parts(r, s, &p))
+		return r->err;
+	const uint64_t *ra = product_deal_mask(r, s, 0, PART_matmul_r_a, p.a);
+	const uint64_t *rb = ra ? product_deal_mask(r, s, 1, PART_matmul_r_b, p.b) : NULL;
+	if (!rb)
+		return r->err;
+	memset(p.c, 0, (size_t)s->count * 8);
+	accumulate(r, s, ra, rb, p.c, p.work);
+	reduce(p.c, s->count, s->n);
+	uint64_t *mask = run_mask(r, s->out[0]);
+	deal_pad(r, s, 0, 0, (size_t)s->count, s->n, mask);
+	if (!s->define_last)
+		return deal_corr(r, s, PART_matmul_r_ab, 0, (size_t)s->count, p.c);
+	for (uint64_t i = 0; i < s->count; i++)
+		mask[i] = (mask[i] - p.c[i]) & ring_mask(s->n);
+	return SUF_OK;
+}
+
+static enum suf_err
+matmul_eval(struct suf_run *r, const struct suf_step *s)
+{
+	struct parts p;
+	if (!get_parts(r, s, &p))
+		return r->err;
+	const uint64_t *ah = product_value(r, s->in[0]), *bh = product_value(r, s->in[1]);
+	uint64_t *c = run_wire(r, s->out[0]);
+	enum suf_err e = product_eval_mask(r, s, 0, PART_matmul_r_a, p.a);
+	if (!e)
+		e = product_eval_mask(r, s, 1, PART_matmul_r_b, p.b);
+	if (e)
+		return e;
+	negate(p.a, s->na, s->n);
+	for (uint64_t i = 0; i < s->nb; i++)
+		p.b[i] = ((r->party ? bh[i] : 0) - p.b[i]) & ring_mask(s->n);
+	if (s->define_last)
+		memset(c, 0, (size_t)s->count * 8);
+	else if ((e = eval_corr(r, s, PART_matmul_r_ab, 0, (size_t)s->count, c)))
+		return e;
+	accumulate(r, s, ah, p.b, c, p.work);
+	accumulate(r, s, p.a, bh, c, p.work);
+	add_bias_share(r, s, p.b, c);
+	reduce(c, s->count, s->n);
+	eval_pad(r, s, 0, 0, (size_t)s->count, s->n, c);
+	return SUF_OK;
+}
+
+/* Party 0's share with define_last: -A_hat [r_B]_0 - [r_A]_0 B_hat + pad_0 (+ bias).  a, b: masks. */
+static void
+sim_share0(struct suf_run *r, const struct suf_step *s, struct parts *p, const uint64_t *ra, const uint64_t *rb)
+{
+	const uint64_t *x = product_value(r, s->in[0]), *y = product_value(r, s->in[1]);
+	uint64_t *z0 = run_share0(r, s->out[0]);
+	uint64_t *hat = p->c;
+	memset(z0, 0, (size_t)s->count * 8);
+	for (int k = 1; k >= 0; k--) { /* k = 1: -[r_A]_0 times B_hat; k = 0: A_hat times -[r_B]_0, which may overwrite a weight's mask */
+		uint64_t count = k ? s->na : s->nb, hats = k ? s->nb : s->na;
+		const uint64_t *mask = k ? ra : rb, *hv = k ? y : x, *hm = k ? rb : ra;
+		uint64_t *share = k ? p->a : p->b;
+		product_sim_share0(r, s, k ? 0 : 1, k ? PART_matmul_r_a : PART_matmul_r_b, mask, share);
+		negate(share, count, s->n);
+		for (uint64_t i = 0; i < hats; i++)
+			hat[i] = (hv[i] + hm[i]) & ring_mask(s->n);
+		if (k)
+			accumulate(r, s, share, hat, z0, p->work);
+		else
+			accumulate(r, s, hat, share, z0, p->work);
+	}
+	if (s->in[2].space == SUF_WEIGHT) { /* b_hat - [r_b]_0 = b + [r_b]_1 */
+		prg_stream(r->isa, &r->model[1], (uint32_t)s->in[2].at + 1, 0, 0, s->mm->cols, s->n, p->a);
+		add_row(s, p->a, false, z0);
+		add_row(s, run_weight(r, s->in[2]), false, z0);
+	}
+	party_pad(r, 0, s->id, 0, 0, (size_t)s->count, s->n, p->c);
+	for (uint64_t i = 0; i < s->count; i++)
+		z0[i] = (z0[i] + p->c[i]) & ring_mask(s->n);
+}
+
+static enum suf_err
+matmul_sim(struct suf_run *r, const struct suf_step *s)
+{
+	struct parts p;
+	if (!get_parts(r, s, &p))
+		return r->err;
+	uint64_t *c = run_wire(r, s->out[0]), *mask = run_mask(r, s->out[0]);
+	memset(c, 0, (size_t)s->count * 8);
+	accumulate(r, s, product_value(r, s->in[0]), product_value(r, s->in[1]), c, p.work);
+	if (s->in[2].space == SUF_WEIGHT)
+		add_row(s, run_weight(r, s->in[2]), false, c);
+	reduce(c, s->count, s->n);
+	deal_pad(r, s, 0, 0, (size_t)s->count, s->n, mask);
+	if (!s->define_last)
+		return SUF_OK;
+	const uint64_t *ra = product_sim_mask(r, s, 0, p.a), *rb = product_sim_mask(r, s, 1, p.b);
+	memset(p.c, 0, (size_t)s->count * 8);
+	accumulate(r, s, ra, rb, p.c, p.work);
+	for (uint64_t i = 0; i < s->count; i++)
+		mask[i] = (mask[i] - p.c[i]) & ring_mask(s->n);
+	sim_share0(r, s, &p, ra, rb);
+	return SUF_OK;
+}
+
+const struct step_impl step_matmul = { matmul_deal, matmul_eval, matmul_sim, NULL, matmul_scratch };
