@@ -24,6 +24,7 @@ struct suf_key_head {
 	struct prg_seed model_seed;  /* this party's model-mask seed (OWNER: of party 1) */
 	struct prg_seed client_seed; /* when has_client */
 	bool has_client;             /* this party acts for the client */
+	bool outside_client;         /* the client stands outside: both parties get masked inputs and give masked outputs */
 	uint64_t body_bytes;         /* after the header; exact */
 };
 void suf_key_head_put(uint8_t to[SUF_KEY_HEADER], const struct suf_key_head *);
@@ -40,12 +41,13 @@ uint64_t suf_sink_bytes(const struct suf_sink *);
 const uint8_t *suf_sink_data(const struct suf_sink *);                               /* memory sinks */
 const char *suf_sink_error(const struct suf_sink *);
 SUF_MUST_USE enum suf_err suf_sink_finish(struct suf_sink *, bool keep);             /* flush, fsync, rename; keep false: remove. Frees. */
+SUF_MUST_USE enum suf_err suf_sink_close(struct suf_sink *, bool keep, char *err);   /* the same, with the text of a failure; NULL sink is allowed */
 
 struct suf_source; /* where a key is read from */
 SUF_MUST_USE enum suf_err suf_source_file(struct suf_source **, const char *path, char *err); /* a FIFO works too */
 SUF_MUST_USE enum suf_err suf_source_fd(struct suf_source **, int fd, char *err);
 SUF_MUST_USE enum suf_err suf_source_memory(struct suf_source **, const void *, size_t);
-SUF_MUST_USE enum suf_err suf_source_read(struct suf_source *, void *, size_t); /* exactly; the end of the key before is SUF_EPROTO */
+SUF_MUST_USE enum suf_err suf_source_read(struct suf_source *, void *, size_t); /* exactly; an earlier end of the key is SUF_EPROTO */
 uint64_t suf_source_bytes(const struct suf_source *);
 const char *suf_source_error(const struct suf_source *);
 void suf_source_close(struct suf_source *);
@@ -54,4 +56,5 @@ void suf_source_close(struct suf_source *);
  * creates DIR/<id>.p<role>.used with O_EXCL and fsyncs it and the folder.  SUF_EREUSE
  * when it exists. */
 SUF_MUST_USE enum suf_err suf_key_claim(const char *dir, const struct suf_key_head *, char *err);
+void suf_hex(const uint8_t *, size_t, char *to);     /* lower case, 2n characters and the NUL */
 #endif
