@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * gates.c -- the registry of gates, from gates.def.
+ */
+#include <string.h>
+#include "passes/passes.h"
+
+const struct gate gates[] = {
+#define GATE(set, name, op, klass, doc, source) { #set, #name, OP_##op, #klass, expand_##set##_##name, doc, source },
+#include "gates.def"
+#undef GATE
+};
+const int ngates = sizeof gates / sizeof gates[0];
+
+static const struct gate *
+find_in(const char *set, enum op op)
+{
+	for (int k = 0; k < ngates; k++)
+		if (gates[k].op == op && !strcmp(gates[k].set, set))
+			return &gates[k];
+	return NULL;
+}
+
+const struct gate *
+gate_find(const char *set, enum op op)
+{
+	if (!set || !strcmp(set, "auto"))
+		set = "sigma"; /* the only full set of this version */
+	const struct gate *g = find_in(set, op);
+	return g ? g : find_in("local", op);
+}
