@@ -52,6 +52,14 @@ const struct gate *gate_find(const char *set, enum op);   /* NULL: none; set "lo
 #include "gates.def"
 #undef GATE
 
+/* Masks of the softmax, fuse_mask.c.  A constant public mask adds MASK_PUBLIC: a hidden score is zero
+ * behind the softmax as long as scores stay within |s| < 8000.  A mask made from a secret input adds
+ * MASK_SECRET, which every score has to carry in its ring: exp saturates to 0 at -16, so scores must
+ * stay within |s| < 240.  Constants of at most MASK_LIMIT in an addend of scores mean "hidden". */
+#define MASK_PUBLIC (-16384.0)
+#define MASK_SECRET (-512.0)
+#define MASK_LIMIT  (-1e4)
+
 /* float_eval.c: the reference interpreter of stage FLOAT (double arithmetic inside, float results).
  * in[k]: float[] or int64_t[] by dtype of prog->in[k].  Results for all values of the program:
  * result[i] belongs to prog->vals[i] (NULL: not computed); owned by the caller's arena. */

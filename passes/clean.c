@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * clean.c -- the last pass over real numbers: less layout, no dead nodes, and only operations that have a gate.
+ *
+ * Rewrites what is left into what the gates know: means into sums and a scale,
+ * squares and cubes into products, softmax and sums to the last axes.  Merges and
+ * drops layout operations.  Then every operation without a gate is an error that
+ * names the node, why, and a way out; all of them are reported.
+ *
+ * Reads shapes and constants only.  Linear in nodes, a few times.
+ */
+#include "match.h"
+#include <string.h>
+
+/* ---- what the gates know -------------------------------------------------- */
+
+/* transpose(x, perm) before `at` */
+static struct val *transpose(struct prog *p, struct node *at, struct val *x, const int64_t *perm)
+{
+	int64_t dim[MAX_RANK];
+	struct node *n;
+
+	for (int k = 0; k < x->rank; k++)
+		dim[k] = x->dim[perm[k]];
+	n = make_node(p, at, OP_transpose, &at->loc, 1, &x, x->rank, dim);
+	ir_set_ints(p, n, ATTR_perm, x->rank, perm);
+	return n->out[0];
+}
+
+static int64_t axis_of(int64_t axis, int rank)
+{
+	return axis < 0 ? axis + rank : axis;
+}
+
+/* softmax over another axis than the last: between two transpositions */
+static void softmax_last(struct prog *p, struct node *n)
+{
+	struct val *x = n->in[0];
+	int last = x->rank - 1;
+	int64_t axis = axis_of(ir_int(n, ATTR_axis), x->rank), perm[MAX_RANK];
+
+	ir_set_int(p, n, ATTR_axis, axis);
+	if (axis == last)
+		return;
+	for (int k = 0; k <= last; k++)
+		perm[k] = k;
+	perm[axis] = last;
+	perm[last] = axis;
+	struct val *t = transpose(p, n, x, perm);
+	struct node *s = make_node_like(p, n, OP_softmax, &n->loc, 1, &t, t);
+	ir_set_int(p, s, ATTR_axis, last);
+	take_over(p, transpose(p, n, s->out[0], perm)->def, n->out[0]);
+}
+
+/* A sum over axes that are not the last ones: they move to the end first. */
+static void sum_last(struct prog *p, struct node *n)
+{
+	struct val *x = n->in[0];
+	int naxes, rank = x->rank, nkept = 0;
+	const int64_t *axes = ir_ints(n, ATTR_axes, &naxes);
+	bool reduced[MAX_RANK] = { false }, trailing = true;
+	int64_t perm[MAX_RANK], dim[MAX_RANK], last[MAX_RANK];
+
+	for (int k = 0; k < naxes; k++)
+		reduced[axis_of(axes[k], rank)] = true;
+	for (int k = 0; k < rank; k++)
+		if (!reduced[k]) {
+			trailing &= k < rank - naxes;
+			dim[nkept] = x->dim[k];
+			perm[nkept++] = k;
+		}
+	for (int k = 0, at = nkept; k < rank; k++)
+		if (reduced[k])
+			perm[at++] = k;
+	for (int k = 0; k < naxes; k++)
+		last[k] = rank - naxes + k;
+	if (trailing) {
+		ir_set_ints(p, n, ATTR_axes, naxes, last);
+		return;
+	}
+	struct val *t = transpose(p, n, x, perm);
+	struct node *s = make_node(p, n, OP_reduce_sum, &n->loc, 1, &t, nkept, dim);
+	ir_set_ints(p, s, ATTR_axes, naxes, last);
+	ir_set_int(p, s, ATTR_keepdims, 0);
+	take_over(p, make_node_like(p, n, OP_reshape, &n->loc, 1, s->out, n->out[0]), n->out[0]);
+}
+
+static void mean_to_sum(struct prog *p, struct node *n)
+{
+	int naxes;
+	const int64_t *axes = ir_ints(n, ATTR_axes, &naxes);
+	struct val *x = n->in[0], *y = n->out[0];
+	struct node *s = make_node_like(p, n, OP_reduce_sum, &n->loc, 1, &x, y);
+
+	ir_set_ints(p, s, ATTR_axes, naxes, axes);
+	ir_set_int(p, s, ATTR_keepdims, ir_int(n, ATTR_keepdims));
+	if (ir_count(x) > 0)
+		take_over(p, make_scale(p, n, &n->loc, s->out[0], (double)ir_count(y) / (double)ir_count(x)), y);
+}
+
+/* x^2 and x^3 */
+static void power_to_product(struct prog *p, struct node *n)
+{
+	struct val *in[2] = { n->in[0], n->in[0] };
+	double e;
+
+	if (ir_is_const(in[0]) || !ir_scalar_value(n->in[1], &e) || (e != 2 && e != 3) || !same_shape(in[0], n->out[0]))
+		return;
+	for (; e > 2; e--)
+		in[0] = make_node_like(p, n, OP_mul, &n->loc, 2, in, n->out[0])->out[0];
+	take_over(p, make_node_like(p, n, OP_mul, &n->loc, 2, in, n->out[0]), n->out[0]);
+}
+
+/* ---- layout ---------------------------------------------------------------- */
+
+/* A permutation that moves axes of size 1 only does not move elements. */
+static bool moves_nothing(const struct node *n)
+{
+	int r;
+	const int64_t *perm = ir_ints(n, ATTR_perm, &r), *dim = n->in[0]->dim;
+	int64_t before = -1;
+
+	for (int k = 0; k < r; k++) {
+		if (dim[perm[k]] == 1)
+			continue;
+		if (perm[k] < before)
+			return false;
+		before = perm[k];
+	}
+	return true;
+}
+
+static void merge_transpose(struct prog *p, struct node *n)
+{
+	struct node *before = n->in[0]->def;
+	int64_t perm[MAX_RANK];
+	int r;
+	const int64_t *outer = ir_ints(n, ATTR_perm, &r);
+
+	if (before && before->op == OP_transpose) {
+		const int64_t *inner = ir_ints(before, ATTR_perm, &r);
+		for (int k = 0; k < r; k++)
+			perm[k] = inner[outer[k]];
+		ir_set_ints(p, n, ATTR_perm, r, perm);
+		ir_set_in(p, n, 0, before->in[0]);
+		remove_dead(p, before);
+	}
+	if (moves_nothing(n))
+		take_over(p, make_node_like(p, n, OP_reshape, &n->loc, 1, n->in, n->out[0]), n->out[0]);
+}
+
+static void merge_reshape(struct prog *p, struct node *n)
+{
+	struct node *before = n->in[0]->def;
+
+	if (before && before->op == OP_reshape) {
+		ir_set_in(p, n, 0, before->in[0]);
+		remove_dead(p, before);
+	}
+	if (same_shape(n->in[0], n->out[0]))
+		bypass(p, n, n->in[0]);
+}
+
+/* Is the result simply the first operand? */
+static bool is_identity(const struct node *n)
+{
+	const struct val *x = n->nin ? n->in[0] : NULL, *y = n->out[0];
+
+	switch (n->op) {
+	case OP_expand: case OP_concat: /* nothing to add */
+		return same_shape(x, y) && n->nin == 1;
+	case OP_slice:
+		return same_shape(x, y) && ir_int(n, ATTR_start) == 0 && ir_int(n, ATTR_step) == 1;
+	case OP_cast:
+		return x->dtype == y->dtype;
+	case OP_scale:
+		return ir_f64(n, ATTR_factor) == 1;
+	case OP_pow: {
+		double e;
+		return ir_scalar_value(n->in[1], &e) && e == 1 && same_shape(x, y);
+	}
+	default:
+		return false;
+	}
+}
+
+static void merge_layout(struct prog *p)
+{
+	struct node *after;
+
+	for (struct node *n = p->first; n; n = after) {
+		after = n->next;
+		if (n->op == OP_transpose)
+			merge_transpose(p, n);
+		else if (n->op == OP_reshape)
+			merge_reshape(p, n);
+		else if (is_identity(n))
+			bypass(p, n, n->in[0]);
+	}
+}
+
+/* Reshapes that replaced transpositions may follow or precede others. */
+static void merge_reshapes(struct prog *p)
+{
+	struct node *after;
+
+	for (struct node *n = p->first; n; n = after) {
+		after = n->next;
+		if (n->op == OP_reshape)
+			merge_reshape(p, n);
+	}
+}
+
+/* ---- what is left ------------------------------------------------------------ */
+
+static bool has_gate(enum op op)
+{
+	static const enum op gated[] = {
+#define GATE(set, name, op, klass, doc, source) OP_##op,
+#include "gates.def"
+#undef GATE
+	};
+
+	for (size_t i = 0; i < sizeof gated / sizeof gated[0]; i++)
+		if (gated[i] == op)
+			return true;
+	return false;
+}
+
+struct advice { enum op op; const char *why, *hint; };
+static const struct advice advice[] = {
+	{ OP_div, "division by a secret has no gate", "divide by a constant, or use softmax, LayerNormalization or RMSNorm, which contain their division" },
+	{ OP_recip, "the reciprocal of a secret has no gate", "it is known inside softmax, LayerNormalization and RMSNorm only" },
+	{ OP_pow, "only the powers 2 and 3 of a secret are known", "export the activation or norm as one of the forms in docs/onnx.md" },
+	{ OP_sqrt, "the square root of a secret has no gate", "it is known inside LayerNormalization and RMSNorm over the last axis with eps from 0 to 0.01" },
+	{ OP_exp, "the exponential of a secret has no gate", "it is known inside softmax only" },
+	{ OP_log, "the logarithm of a secret has no gate", "take it after the result was revealed" },
+	{ OP_sin, "the sine of a secret has no gate", "make the positions constants of the model: export without position_ids as an input" },
+	{ OP_cos, "the cosine of a secret has no gate", "make the positions constants of the model: export without position_ids as an input" },
+	{ OP_where, "the condition or both choices are not attention masks", "masks are recognised directly before softmax" },
+	{ OP_clip, "bounds on a secret have no gate", "leave the clipping out of the exported graph, or use Relu for a lower bound of 0" },
+	{ OP_reduce_l2, "the norm of a secret has no gate", "leave the final normalisation out of the exported graph and normalise the revealed result" },
+	{ OP_cast, "only the conversion of integer inputs to numbers is known", "keep secret data in floating point" },
+};
+
+static void refuse(struct prog *p, const struct node *n)
+{
+	const char *why = "no gate computes it", *hint = "see sufc --list-gates for the operations that have one";
+
+	for (size_t i = 0; i < sizeof advice / sizeof advice[0]; i++)
+		if (advice[i].op == n->op) {
+			why = advice[i].why;
+			hint = advice[i].hint;
+		}
+	diag_error(p->diag, &n->loc, "no-gate", "%s (%s) on secret data is not supported: %s",
+		op_desc[n->op].name, n->out[0]->name, why);
+	diag_hint(p->diag, "%s", hint);
+}
+
+static bool check(struct prog *p)
+{
+	bool ok = true;
+
+	for (struct node *n = p->first; n; n = n->next) {
+		if (has_gate(n->op) || (n->op == OP_cast && n->out[0]->dtype == DT_F32))
+			continue;
+		refuse(p, n);
+		ok = false;
+	}
+	return ok;
+}
+
+bool pass_clean(struct prog *p)
+{
+	struct node *after;
+
+	sweep_dead(p);
+	for (struct node *n = p->first; n; n = after) {
+		after = n->next;
+		if (n->op == OP_reduce_mean)
+			mean_to_sum(p, n);
+		else if (n->op == OP_pow)
+			power_to_product(p, n);
+		else if (n->op == OP_softmax)
+			softmax_last(p, n);
+	}
+	for (struct node *n = p->first; n; n = after) {
+		after = n->next;
+		if (n->op == OP_reduce_sum)
+			sum_last(p, n);
+	}
+	merge_layout(p);
+	merge_reshapes(p);
+	sweep_dead(p);
+	return check(p);
+}
