@@ -11,9 +11,8 @@
  *     err = suf_weights_writer_finish(w, true, text);      (false: remove the file)
  *
  * `tensors` are the rows of suf_program.weight and are used during open only;
- * data are the fixed-point values (signed, |v| < 2^(bits-1), or reduced mod
- * 2^bits for 64 bits).  A tensor may be put in pieces.  Each tensor is stored
- * in the narrowest of int16, int32, int64 that holds its values.  `text`: at
+ * data are the fixed-point values, signed, -2^(bits-1) <= v < 2^(bits-1).  A
+ * tensor is stored in the narrowest of int16, int32, int64 that holds its values.  `text`: at
  * least 256 bytes, gets a message when the result is not SUF_OK.
  *
  * File, little-endian:
@@ -36,8 +35,9 @@ SUF_MUST_USE enum suf_err suf_weights_writer_open(struct suf_weights_writer **, 
 /* The same for W_hat under an epoch of the weight mask; data as uint64_t < 2^bits. */
 SUF_MUST_USE enum suf_err suf_weights_writer_open_masked(struct suf_weights_writer **, const char *path, const uint8_t program[32],
 	const uint8_t epoch[16], const struct suf_tensor *tensors, uint32_t ntensors, char *text);
-/* The next `count` elements, of the current tensor only. */
+/* All elements of the next tensor. */
 SUF_MUST_USE enum suf_err suf_weights_writer_put(struct suf_weights_writer *, const int64_t *data, uint64_t count, char *text);
+/* The next `count` elements, of the current tensor only: W_hat is written while it is made. */
 SUF_MUST_USE enum suf_err suf_weights_writer_put_masked(struct suf_weights_writer *, const uint64_t *data, uint64_t count, char *text);
 /* keep: every tensor must be complete; the file gets its name.  Frees the writer in every case; NULL is allowed. */
 SUF_MUST_USE enum suf_err suf_weights_writer_finish(struct suf_weights_writer *, bool keep, char *text);
