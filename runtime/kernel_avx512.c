@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Kernels for AVX-512 + VAES: vectors of four blocks. */
+#include "kernel.h"
+#if defined(__x86_64__)
+#include <immintrin.h>
+#define TARGET __attribute__((target("avx2,bmi2,popcnt,aes,vaes,avx512f,avx512dq,avx512bw,avx512vl")))
+#define NAME(x) x##_avx512
+#define W 4
+#define V __m512i
+#define V_LOAD(p) _mm512_loadu_si512((const void *)(p))
+#define V_STORE(p, v) _mm512_storeu_si512((void *)(p), v)
+#define V_XOR _mm512_xor_si512
+#define V_AND _mm512_and_si512
+#define V_ANDNOT _mm512_andnot_si512
+#define V_ADD _mm512_add_epi64
+#define V_WORDS(lo, hi) _mm512_set_epi64(hi, lo, hi, lo, hi, lo, hi, lo)
+#define V_KEY(p) _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)(const void *)(p)))
+#define V_ENC _mm512_aesenc_epi128
+#define V_ENCLAST _mm512_aesenclast_epi128
+#define V_PAIRS(p) \
+	_mm512_permutexvar_epi64(_mm512_set_epi64(3, 3, 2, 2, 1, 1, 0, 0), \
+				 _mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)(const void *)(p))))
+#define V_SIGNS(v) _mm512_srai_epi32(_mm512_shuffle_epi32(v, (_MM_PERM_ENUM)0xff), 31)
+#define V_LSBS(v) _mm512_srai_epi32(_mm512_shuffle_epi32(_mm512_slli_epi32(v, 31), (_MM_PERM_ENUM)0), 31)
+#define V_SHL1(v) _mm512_slli_epi64(v, 1)
+#define V_SHL(v, n) _mm512_sll_epi64(v, _mm_cvtsi32_si128((int)(n)))
+#define V_ONES_AT(v) \
+	_mm512_sllv_epi64(_mm512_set1_epi64(1), _mm512_sub_epi64(_mm512_and_si512(v, _mm512_set1_epi64(127)), V_WORDS(0, 64)))
+#define V_PUT_BITS(v) _pext_u32(_mm512_test_epi64_mask(v, _mm512_set1_epi64(1)), 0x55)
+#define V_GET_BITS(w) \
+	_mm512_and_si512(_mm512_srlv_epi64(_mm512_set1_epi64((long long)(w)), _mm512_set_epi64(64, 3, 64, 2, 64, 1, 64, 0)), V_WORDS(1, 0))
+
+static inline __attribute__((always_inline)) TARGET uint64_t dot_words(struct block w, const int64_t *t)
+{
+	__m512i lo = _mm512_setzero_si512(), hi = lo;
+
+	for (int q = 0; q < 64; q += 8) {
+		lo = _mm512_mask_add_epi64(lo, (__mmask8)(w.lo >> q), lo, V_LOAD(t + q));
+		hi = _mm512_mask_add_epi64(hi, (__mmask8)(w.hi >> q), hi, V_LOAD(t + 64 + q));
+	}
+	return (uint64_t)_mm512_reduce_add_epi64(_mm512_add_epi64(lo, hi));
+}
+#include "kernel_vec.h"
+#endif
