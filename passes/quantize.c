@@ -45,7 +45,9 @@ static void finish(struct quant *q, struct node *n, int frac)
 		return;
 	}
 	struct node *down = follow(q, n, OP_rescale, ".wide", frac);
-	down->out[0]->source = v;
+	struct val *wide = n->out[0];
+	wide->source = v;
+	wide->lo = v->lo; wide->hi = v->hi; wide->norm = v->norm; wide->from = v->from;
 	set_shift(q, down, frac - q->frac);
 	set_type(q, v, q->frac);
 }
