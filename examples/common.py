@@ -78,7 +78,7 @@ def save(folder, inputs, labels, calibrate, path, samples, captions, keep_output
     np.save(folder / "float_predictions.npy", predictions)
     if keep_outputs:
         np.save(folder / "float_outputs.npy", outputs.astype(np.float32))
-    np.savez_compressed(folder / "calibrate.npz", **calibrate)
+    np.savez(folder / "calibrate.npz", **calibrate)
     lines = ["# sample label float_prediction caption"]
     for k in range(samples):
         for name, value in inputs.items():

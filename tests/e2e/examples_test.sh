@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Every example: sufc, the clang line it prints, keygen, two parties over TLS; outputs and bytes equal the prediction.
+source "$(dirname "$0")/lib.sh"
+"$root/tools/make_certs.sh" "$work/certs"
+use_tls "$work/certs"
+
+# The input options of a sample or of the held-out set: inputs_of EXAMPLE PREFIX (sample_0, or empty)
+inputs_of() {
+	case $1 in
+	digits_vit) echo "--input pixels=$root/examples/$1/${2:-inputs}.npy" ;;
+	char_gpt) echo "--input input_ids=$root/examples/$1/${2:-inputs}.npy" ;;
+	text_classifier)
+		echo "--input input_ids=$root/examples/$1/${2:+$2.}input_ids.npy" \
+			"--input attention_mask=$root/examples/$1/${2:+$2.}attention_mask.npy"
+		;;
+	esac
+}
+
+# The first number after "key": in a JSON file, also inside a list: json_first FILE KEY INDEX
+json_item() {
+	tr -d ' \n\t' <"$1" | sed -n "s/.*\"$2\":\[\([0-9,]*\)\].*/\1/p" | cut -d , -f "$3"
+}
+
+for name in digits_vit char_gpt text_classifier; do
+	example=$root/examples/$name
+	options=(--calibrate "$example/calibrate.npz")
+	say "== $name: compile"
+	mkdir -p "$work/$name/keys"
+	at=$work/$name
+	build_program "$example/model.onnx" "$at/party" "${options[@]}" || { bad "compile $name" "$at/party.log"; continue; }
+
+	say "== $name: deal, mask, run both parties"
+	deal "$at/party" "$at/keys" && mask "$at/party" "$at/keys" || continue
+	read -ra inputs < <(inputs_of "$name" sample_0)
+	if ! run_pair "$at/party" "$(key_of "$at/keys" 0)" "$(key_of "$at/keys" 1)" "$at/keys/masked.weights" "$at/run" \
+		"127.0.0.1:$(pick_port)" "${inputs[@]}" --output "logits=$at/run.npy"; then
+		bad "run $name: exit status $status0, $status1" "$at/run.0.log" "$at/run.1.log"
+		continue
+	fi
+
+	say "== $name: compare with the simulator"
+	"$build/sufc" simulate "$example/model.onnx" "${options[@]}" "${inputs[@]}" --output "logits=$at/sim.npy" \
+		>"$at/sim.log" 2>&1 || { bad "simulate $name" "$at/sim.log"; continue; }
+	"$build/npy" diff "$at/run.npy" "$at/sim.npy" || true
+	# Truncations draw their own last bit, so two runs agree up to a few units in the last place.
+	"$build/npy" close "$at/run.npy" "$at/sim.npy" 0.05 || bad "$name: the run differs from the simulation"
+	read -r _ _ float _ < <(sed -n 2p "$example/samples.txt")
+	private=$("$build/npy" argmax "$at/run.npy")
+	[[ ${private##* } == "$float" ]] || bad "$name: private answer ${private##* }, float answer $float"
+
+	say "== $name: measured bytes equal predicted bytes"
+	"$build/sufc" "$example/model.onnx" -o "$at/again.c" "${options[@]}" --report="$at/cost.json" >"$at/cost.log" 2>&1 ||
+		{ bad "cost report of $name" "$at/cost.log"; continue; }
+	for party in 0 1; do
+		for key in sent_bytes key_bytes; do
+			want=$(json_item "$at/cost.json" $key $((party + 1)))
+			have=$(json_total "$at/run.$party.json" $key)
+			[[ -n $want && $want == "$have" ]] || bad "$name: party $party: $key measured '$have', predicted '$want'"
+		done
+	done
+	cmp "$at/party.c" "$at/again.c" || bad "$name: compiling twice gives two programs"
+done
+report
