@@ -128,6 +128,8 @@ val_fields(struct parser *ps, struct val *v)
 			v->from = (enum range_source)lex_one_of(lx, "a source of a range (none, proven, calibrated)", ir_range_name, 3);
 		} else if (lex_accept(lx, "norm")) {
 			v->norm = lex_double(lx);
+		} else if (lex_accept(lx, "onehot")) {
+			v->onehot = (uint32_t)lex_int(lx, 1, UINT32_MAX);
 		} else if (lex_accept(lx, "slot")) {
 			v->slot = (uint64_t)lex_int(lx, 0, INT64_MAX);
 		} else if (lex_accept(lx, "pad")) {

@@ -191,6 +191,8 @@ put_type(struct printer *pr, const struct val *v)
 		fputs(" norm ", to);
 		put_double(to, v->norm);
 	}
+	if (v->onehot)
+		fprintf(to, " onehot %u", v->onehot);
 	if (v->slot)
 		fprintf(to, " slot %llu", (unsigned long long)v->slot);
 	if (v->pad_step)
