@@ -67,7 +67,7 @@ agree=0
 if [[ $digits -gt 0 ]]; then
 	say "2. A vision transformer for handwritten digits (examples/digits_vit, trained on real data)"
 	prepare digits_vit "$digits"
-	say "   Party 0 and party 1 are two processes.  Neither sees the image, the weights or the answer of the other."
+	say "   Party 0 and party 1 are two processes.  Neither learns the weights; party 0 learns neither image nor answer."
 	printf '   %-7s %-6s %-6s %-8s %12s %7s %9s\n' image label float private bytes rounds seconds
 	while read -r k label float _; do
 		[[ $k != "#" ]] || continue

@@ -37,6 +37,13 @@ build_program() {
 		cat "$out.log" >&2
 		return 1
 	fi
+	# libsuf of a sanitizer build needs the same compiler and sanitizer at the link.
+	local sanitize compiler
+	sanitize=$(sed -n 's/^SUFC_SANITIZE:[A-Z]*=//p' "$build/CMakeCache.txt" 2>/dev/null || true)
+	if [[ -n $sanitize ]]; then
+		compiler=$(sed -n 's/^CMAKE_C_COMPILER:[A-Z]*=//p' "$build/CMakeCache.txt")
+		line="$compiler -fsanitize=$sanitize ${line#clang }"
+	fi
 	bash -c "$line"
 }
 

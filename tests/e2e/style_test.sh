@@ -47,7 +47,7 @@ for file in $(find frontend ir passes backend runtime kernels tests tools exampl
 done
 
 say "== paths that documents name exist"
-# `runtime/suf.h` and the like in back quotes or links; names in capitals (NAME, DIR) and patterns are not paths.
+# `runtime/suf.h` and the like in back quotes or links; names with a placeholder (NAME, SET) are not paths.
 for doc in $(find . -name '*.md' -not -path './build*' -not -path './.git/*'); do
 	here=$(dirname "$doc")
 	grep -oE '(`|\]\()(\./)?[A-Za-z0-9_.][A-Za-z0-9_./-]*(`|\)|#)' "$doc" | sed -E 's/^(`|\]\()//; s/[`)#]$//; s,/$,,' | sort -u |
@@ -57,7 +57,7 @@ for doc in $(find . -name '*.md' -not -path './build*' -not -path './.git/*'); d
 			*.md | *.def) ;;
 			*) continue ;;
 			esac
-			[[ ! $path =~ (^|/)[A-Z_]+(\.[a-z]+|/|$) || $path == *README* || -e $path ]] || continue
+			[[ ! $path =~ (^|[/_.-])(NAME|DIR|SET|OP|FILE|PREFIX|ID)([/_.-]|$) ]] || continue
 			[[ -e $path || -e $here/$path ]] || echo "$doc: $path"
 		done >>"$work/missing"
 done
