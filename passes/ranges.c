@@ -109,12 +109,40 @@ static enum range_source source_of(const struct node *n)
 	return RANGE_PROVEN;
 }
 
+/* v, through layout, casts, signs and constant addends. */
+static bool comes_from(const struct val *x, const struct val *v)
+{
+	while (x != v && x->def) {
+		const struct node *n = x->def;
+		switch (n->op) {
+		case OP_reshape: case OP_transpose: case OP_slice: case OP_expand: case OP_gather: case OP_cast: case OP_neg:
+			x = n->in[0];
+			break;
+		case OP_add: case OP_sub:
+			x = n->in[n->in[0]->data != NULL];
+			break;
+		default:
+			return false;
+		}
+	}
+	return x == v;
+}
+
+/* An input that a softmax reads as its mask holds 0 and 1; fuse_mask gave the factor. */
+static bool is_mask(const struct prog *p, const struct val *v)
+{
+	for (const struct node *n = p->first; n; n = n->next)
+		if (n->op == OP_scale && fabs(ir_f64(n, ATTR_factor)) == fabs(MASK_SECRET) && comes_from(n->in[0], v))
+			return true;
+	return false;
+}
+
 static struct range input_range(const struct prog *p, const struct val *v)
 {
 	double rows = 0;
 	if (v->lo <= v->hi && v->from != RANGE_NONE)       /* an earlier pass knows, e.g. a 0/1 mask */
 		return (struct range){ v->lo, v->hi, v->norm };
-	if (v->dtype == DT_BOOL)
+	if (v->dtype == DT_BOOL || is_mask(p, v))
 		return (struct range){ 0, 1, -1 };
 	for (const struct node *n = p->first; n; n = n->next)
 		if (n->op == OP_embedding && n->in[1] == v)

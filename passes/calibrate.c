@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * calibrate.c -- what every value of a float program takes on example inputs.
+ */
+#include <math.h>
+#include <string.h>
+#include "passes/examples.h"
+#include "passes/passes.h"
+#include "passes/range.h"
+
+static void widen(struct range *r, struct range x)
+{
+	if (!(x.lo <= x.hi))
+		return;
+	bool first = !(r->lo <= r->hi);
+	r->lo = first ? x.lo : fmin(r->lo, x.lo);
+	r->hi = first ? x.hi : fmax(r->hi, x.hi);
+	r->norm = fmax(r->norm, x.norm);
+}
+
+static bool run_example(struct prog *p, const struct examples *ex, int64_t example, struct range *seen)
+{
+	struct arena *mem = arena_new();
+	const void **in = arena_alloc(mem, (size_t)(p->nin + 1) * sizeof *in);
+	void **result = arena_alloc(mem, (size_t)(p->nvals + 1) * sizeof *result);
+	for (int k = 0; k < p->nin; k++)
+		in[k] = example_at(p, ex, k, example);
+	bool ok = float_eval(p, in, result, mem);
+	for (int i = 0; ok && i < p->nvals; i++)
+		if (result[i] && !p->vals[i]->data)
+			widen(&seen[i], range_of_data(p->vals[i], result[i]));
+	arena_free(mem);
+	return ok;
+}
+
+bool calibrate_run(struct prog *p, const char *path, struct range **to)
+{
+	struct examples ex = { .count = 0 };
+	size_t len = strlen(path);
+	bool npz = len > 4 && !strcmp(path + len - 4, ".npz");
+	if (p->nin > 1 && !npz) {
+		diag_error(p->diag, NULL, "calibrate", "%s: the program has %d inputs, calibration takes an .npz file with an array for each", path, p->nin);
+		diag_hint(p->diag, "np.savez(path, %s=...)", p->in[0]->name);
+		return false;
+	}
+	for (int k = 0; k < p->nin; k++)
+		if (!examples_read(p, &ex, k, path))
+			return false;
+	struct range *seen = arena_alloc(p->arena, (size_t)(p->nvals + 1) * sizeof *seen);
+	for (int i = 0; i < p->nvals; i++)
+		seen[i] = range_unknown();
+	for (int64_t e = 0; e < ex.count; e++)
+		if (!run_example(p, &ex, e, seen))
+			return false;
+	*to = seen;
+	return true;
+}
