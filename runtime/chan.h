@@ -10,13 +10,6 @@
 #define SUF_CHAN_H
 #include "suf.h"
 
-struct suf_chan_config {
-	const char *listen, *connect;        /* "HOST:PORT" or "unix:PATH"; exactly one is set */
-	const char *tls_cert, *tls_key, *tls_ca; /* PEM files; all or none */
-	bool plain;                          /* TCP without TLS; loopback only */
-	bool allow_remote_plain;
-	double timeout_s;                    /* connect/accept and silence of the peer; 0: 60 s */
-};
 struct suf_chan;
 /* err: at least 256 bytes, gets a text when the result is not SUF_OK. */
 SUF_MUST_USE enum suf_err suf_chan_open(struct suf_chan **, const struct suf_chan_config *, char *err);

@@ -8,7 +8,7 @@
 #include <openssl/ssl.h>
 #include <poll.h>
 
-enum { CHAN_ERR = 256 };
+enum { CHAN_ERR = SUF_TEXT };
 struct suf_chan {
 	int fd;                       /* non-blocking */
 	bool eof;                     /* the peer closed its side */

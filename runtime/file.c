@@ -128,6 +128,13 @@ enum suf_err file_put_at(struct suf_file *f, const void *from, size_t n, uint64_
 	return SUF_OK;
 }
 
+enum suf_err file_settle(struct suf_file *f, char *text)
+{
+	if (!f->direct && fsync(f->fd) != 0)
+		return text_fail(text, SUF_EIO, "%s: %s", f->path, strerror(errno));
+	return SUF_OK;
+}
+
 enum suf_err file_finish(struct suf_file *f, bool keep, char *text)
 {
 	int why = 0;

@@ -8,8 +8,6 @@
 #include "suf.h"
 #include <sys/types.h>
 
-enum { SUF_TEXT = 256 };         /* bytes of every error text */
-
 struct suf_file {
 	int fd;                  /* -1: not open */
 	bool direct;             /* no temporary name */
@@ -19,6 +17,7 @@ struct suf_file {
 SUF_MUST_USE enum suf_err file_create(struct suf_file *, const char *path, mode_t mode, char *text);
 SUF_MUST_USE enum suf_err file_put(struct suf_file *, const void *, size_t, char *text);
 SUF_MUST_USE enum suf_err file_put_at(struct suf_file *, const void *, size_t, uint64_t offset, char *text);
+SUF_MUST_USE enum suf_err file_settle(struct suf_file *, char *text); /* sync, still under the temporary name */
 /* Sync and give the file its name; on failure, or when keep is false, remove it.  Closes in every case. */
 SUF_MUST_USE enum suf_err file_finish(struct suf_file *, bool keep, char *text);
 /* Create and finish in one call. */

@@ -80,15 +80,46 @@ void suf_hex(const uint8_t *from, size_t n, char *to)
 		sprintf(to + 2 * i, "%02x", from[i]);
 }
 
+void suf_key_name(const struct suf_key_head *h, char to[64])
+{
+	static const char *const suffix[] = { "p0", "p1", "client", "owner" };
+	suf_hex(h->id, sizeof h->id, to);
+	sprintf(to + 2 * sizeof h->id, ".%s", suffix[h->kind]);
+}
+
+static char *used_path(const char *dir, const struct suf_key_head *h)
+{
+	char name[64], *path = malloc(strlen(dir) + sizeof name + 8);
+	suf_key_name(h, name);
+	if (path)
+		sprintf(path, "%s/%s.used", dir, name);
+	return path;
+}
+
+static enum suf_err was_used(char *text, const struct suf_key_head *h, const char *path)
+{
+	char name[64];
+	suf_key_name(h, name);
+	return text_fail(text, SUF_EREUSE, "key %s was used before (%s exists); a key works once: take a new one from the dealer", name, path);
+}
+
+enum suf_err suf_key_unused(const char *dir, const struct suf_key_head *h, char *text)
+{
+	char *path = used_path(dir, h);
+	if (!path)
+		return text_fail(text, SUF_ENOMEM, "out of memory");
+	enum suf_err err = access(path, F_OK) == 0 ? was_used(text, h, path) : SUF_OK;
+	free(path);
+	return err;
+}
+
 enum suf_err suf_key_claim(const char *dir, const struct suf_key_head *h, char *text)
 {
-	char id[2 * sizeof h->id + 1], *path = malloc(strlen(dir) + sizeof id + 16);
+	char *path = used_path(dir, h);
 	enum suf_err err = SUF_OK;
 	int why = 0;
 	if (!path)
 		return text_fail(text, SUF_ENOMEM, "out of memory");
-	suf_hex(h->id, sizeof h->id, id);
-	sprintf(path, "%s/%s.p%d.used", dir, id, h->kind == SUF_KEY_P1);
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		why = errno;
@@ -101,9 +132,9 @@ enum suf_err suf_key_claim(const char *dir, const struct suf_key_head *h, char *
 	}
 	/* When syncing fails the file stays: a key that may have been claimed is used up. */
 	if (why == EEXIST)
-		err = text_fail(text, SUF_EREUSE, "key %s was used before (%s exists); a key works once: take a new one from the dealer", id, path);
+		err = was_used(text, h, path);
 	else if (why)
-		err = text_fail(text, SUF_EIO, "claiming key %s: %s: %s", id, path, strerror(why));
+		err = text_fail(text, SUF_EIO, "claiming a key: %s: %s", path, strerror(why));
 	free(path);
 	return err;
 }

@@ -36,7 +36,8 @@ SUF_MUST_USE enum suf_err suf_sink_fd(struct suf_sink **, int fd, char *err);   
 SUF_MUST_USE enum suf_err suf_sink_memory(struct suf_sink **);                       /* tests */
 SUF_MUST_USE enum suf_err suf_sink_null(struct suf_sink **);                         /* counts only */
 SUF_MUST_USE enum suf_err suf_sink_write(struct suf_sink *, const void *, size_t);   /* buffered */
-SUF_MUST_USE enum suf_err suf_sink_flush(struct suf_sink *);
+SUF_MUST_USE enum suf_err suf_sink_flush(struct suf_sink *);                         /* pipes: the reader can have all of it; files: nothing yet */
+SUF_MUST_USE enum suf_err suf_sink_settle(struct suf_sink *);                        /* files: on the disk, under the temporary name */
 uint64_t suf_sink_bytes(const struct suf_sink *);
 const uint8_t *suf_sink_data(const struct suf_sink *);                               /* memory sinks */
 const char *suf_sink_error(const struct suf_sink *);
@@ -53,8 +54,10 @@ const char *suf_source_error(const struct suf_source *);
 void suf_source_close(struct suf_source *);
 
 /* Claim the single use of a key, durably, before the first masked byte leaves:
- * creates DIR/<id>.p<role>.used with O_EXCL and fsyncs it and the folder.  SUF_EREUSE
+ * creates DIR/<id>.p<role>.used (a client's: .client.used) with O_EXCL and fsyncs it and the folder.  SUF_EREUSE
  * when it exists. */
 SUF_MUST_USE enum suf_err suf_key_claim(const char *dir, const struct suf_key_head *, char *err);
+SUF_MUST_USE enum suf_err suf_key_unused(const char *dir, const struct suf_key_head *, char *err); /* only looks */
+void suf_key_name(const struct suf_key_head *, char to[64]);  /* "<id>.p0", ".p1", ".client", ".owner" */
 void suf_hex(const uint8_t *, size_t, char *to);     /* lower case, 2n characters and the NUL */
 #endif

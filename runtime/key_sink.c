@@ -124,6 +124,15 @@ static enum suf_err sink_grow(struct suf_sink *s, size_t need)
 	return SUF_OK;
 }
 
+static enum suf_err sink_empty(struct suf_sink *s)
+{
+	if (s->kind == SINK_MEMORY || s->kind == SINK_NULL)
+		return s->err;
+	size_t n = s->have;
+	s->have = 0;
+	return sink_drain(s, s->buf, n);
+}
+
 enum suf_err suf_sink_write(struct suf_sink *s, const void *from, size_t n)
 {
 	if (s->err)
@@ -135,7 +144,7 @@ enum suf_err suf_sink_write(struct suf_sink *s, const void *from, size_t n)
 		if (s->have + n > s->cap && sink_grow(s, s->have + n))
 			return s->err;
 	} else if (s->have + n > s->cap) {
-		if (suf_sink_flush(s))
+		if (sink_empty(s))
 			return s->err;
 		if (n >= s->cap)
 			return sink_drain(s, from, n);
@@ -148,11 +157,14 @@ enum suf_err suf_sink_write(struct suf_sink *s, const void *from, size_t n)
 
 enum suf_err suf_sink_flush(struct suf_sink *s)
 {
-	if (s->kind == SINK_MEMORY || s->kind == SINK_NULL)
-		return s->err;
-	size_t n = s->have;
-	s->have = 0;
-	return sink_drain(s, s->buf, n);
+	return s->kind == SINK_FD ? sink_empty(s) : s->err;
+}
+
+enum suf_err suf_sink_settle(struct suf_sink *s)
+{
+	if (sink_empty(s) == SUF_OK && s->kind == SINK_FILE)
+		s->err = file_settle(&s->file, s->text);
+	return s->err;
 }
 
 uint64_t suf_sink_bytes(const struct suf_sink *s) { return s->bytes; }
@@ -163,7 +175,7 @@ enum suf_err suf_sink_close(struct suf_sink *s, bool keep, char *text)
 {
 	if (!s)
 		return SUF_OK;
-	enum suf_err err = keep ? suf_sink_flush(s) : SUF_OK;
+	enum suf_err err = keep ? sink_empty(s) : SUF_OK;
 	if (s->kind == SINK_FILE) {
 		enum suf_err closing = file_finish(&s->file, keep && !err, s->text);
 		err = err ? err : closing;

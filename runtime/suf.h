@@ -121,6 +121,72 @@ SUF_MUST_USE enum suf_err suf_step(struct suf_run *, const struct suf_step *);
 /* Exchange everything that was opened since the last round. */
 SUF_MUST_USE enum suf_err suf_round(struct suf_run *);
 
+/* ---- for services that embed a program ----------------------------------------
+ * Every function below takes `text`, at least SUF_TEXT bytes, which gets a
+ * message when the result is not SUF_OK.  Files appear whole or not at all. */
+enum { SUF_TEXT = 256 };
+
+struct suf_class_stats { const char *name; double ms; uint64_t sent, received; uint32_t rounds; };
+struct suf_stats {
+	int role;                            /* party; -1: dealer */
+	double ms, comm_ms;                  /* online (dealer: key generation); of it inside the link */
+	uint64_t sent, received;             /* online bytes */
+	uint64_t setup_sent, setup_received; /* handshake, and masked weights when they are sent */
+	uint64_t key[2];                     /* bytes of key material, headers not counted; party: its own in key[role] */
+	uint64_t prg_calls, peak_rss;
+	uint32_t rounds, nclass;
+	struct suf_class_stats klass[8];
+};
+SUF_MUST_USE enum suf_err suf_stats_save(const struct suf_program *, const struct suf_stats *, const char *path, char *text);
+
+struct suf_progress { void (*report)(void *arg, uint64_t done, uint64_t of); void *arg; };
+
+/* The dealer.  Keys go to DIR/<id>.p0.key, .p1.key (and .client.key), or to two descriptors. */
+struct suf_deal_config {
+	const char *dir; uint32_t count;     /* how many pairs; 0: only the state of the weight mask */
+	int fd[2];                           /* when dir is NULL: where one pair goes */
+	const char *state;                   /* seeds of the weight mask, made on first use; NULL: DIR/model.state */
+	const char *owner;                   /* instead: seeds from a model.owner file, which must exist */
+	bool new_epoch;                      /* replace the state: weights must be masked again */
+	bool outside_client;                 /* the client is neither party */
+	struct suf_progress progress;
+};
+SUF_MUST_USE enum suf_err suf_deal(const struct suf_program *, const struct suf_deal_config *, struct suf_stats *, char *text);
+
+/* The link between the parties; chan.h. */
+struct suf_chan_config {
+	const char *listen, *connect;        /* "HOST:PORT" or "unix:PATH"; exactly one is set */
+	const char *tls_cert, *tls_key, *tls_ca; /* PEM files; all or none */
+	bool plain;                          /* TCP without TLS; loopback only */
+	bool allow_remote_plain;
+	double timeout_s;                    /* connect/accept and silence of the peer; 0: 60 s */
+};
+
+/* A party.  Arrays are in the order of suf_program.input and .output: float, or
+ * int64_t when suf_tensor.integer or .onehot is set. */
+struct suf_party_config {
+	int role;
+	const char *key;                     /* file or FIFO; NULL: key_fd */
+	int key_fd;
+	const char *used_dir;                /* where the use of the key is recorded; NULL: the folder of the key file, or "." */
+	const char *weights;                 /* masked; plain with `owner` at party 0; NULL at party 1: party 0 sends them */
+	const char *owner;                   /* model.owner, when party 0 owns the model */
+	const char *masked_input;            /* from suf_share_input; both parties */
+	const char *masked_output;           /* written for suf_reveal */
+	struct suf_chan_config link;
+	struct suf_progress progress;
+};
+SUF_MUST_USE enum suf_err suf_party_run(const struct suf_program *, const struct suf_party_config *, const void *const *input,
+	void *const *output, struct suf_stats *, char *text);
+
+/* Owners outside the two parties. */
+SUF_MUST_USE enum suf_err suf_mask_weights(const struct suf_program *, const char *weights, const char *owner, const char *out, char *text);
+SUF_MUST_USE enum suf_err suf_share_input(const struct suf_program *, const char *client_key, const void *const *input, const char *out, char *text);
+SUF_MUST_USE enum suf_err suf_reveal(const struct suf_program *, const char *client_key, const char *masked, void *const *output, char *text);
+
+uint64_t suf_tensor_elems(const struct suf_tensor *);  /* of the user's array */
+bool suf_receives(const struct suf_program *, int role);
+
 /* The command line of a generated program: keygen, run, mask-weights,
  * share-input, reveal, keys, info.  Returns the exit status. */
 int suf_main(const struct suf_program *, int argc, char **argv);

@@ -202,7 +202,7 @@ static void full_disk_is_named(void **state)
 	(void)state;
 	assert_int_equal(suf_sink_file(&s, "/dev/full", text), SUF_OK);
 	assert_int_equal(suf_sink_write(s, &byte, 1), SUF_OK);
-	assert_int_equal(suf_sink_flush(s), SUF_EIO);
+	assert_int_equal(suf_sink_settle(s), SUF_EIO);
 	assert_string_equal(suf_sink_error(s), "/dev/full: No space left on device");
 	assert_int_equal(suf_sink_write(s, &byte, 1), SUF_EIO); /* stays failed */
 	assert_int_equal(suf_sink_close(s, true, text), SUF_EIO);
