@@ -131,8 +131,8 @@ static void test_other_public_mask(void **state)
 	double low = 0;
 
 	(void)state;
-	start(&c, 640); /* a band: row i sees i-1, i, i+1 */
-	struct val *s = masked(&c, scores(&c, R, R), WHERE_BOOL, 1);
+	start(&c, 640); /* a band: row i sees i - 1 and i */
+	struct val *s = masked(&c, scores(&c, R, R), WHERE_BOOL, 0);
 	bool *band = arena_alloc(c.p->arena, R * R * sizeof *band);
 	for (int i = 0; i < R * R; i++)
 		band[i] = i % R >= i / R - 1;
@@ -145,6 +145,13 @@ static void test_other_public_mask(void **state)
 	for (int64_t i = 0; i < ir_count(mask); i++)
 		low = ir_elem(mask, i) < low ? ir_elem(mask, i) : low;
 	assert_true(low == MASK_PUBLIC);
+	finish(&c);
+
+	start(&c, 642); /* only the last column of the first row is hidden: no triangle of R rows */
+	attend(&c, masked(&c, scores(&c, R, R), WHERE_BOOL, R - 2));
+	run_pass(&c, pass_fuse_mask);
+	assert_int_equal(count(&c, OP_tril), 0);
+	assert_int_equal(count(&c, OP_add), 1);
 	finish(&c);
 
 	start(&c, 641); /* a mask that hides nothing goes */

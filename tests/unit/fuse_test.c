@@ -407,12 +407,12 @@ static void test_rope(void **state)
 	struct ctx c;
 
 	(void)state;
-	for (int i = 0; i < 8; i++) {
+	for (int i = 0; i < 9; i++) {
 		start(&c, 500 + (uint64_t)i);
 		bool good = i < 4;
 		struct val *x = input(&c, DT_F32, DIMS(2, 3, 6, 8));
 		struct val *hi = half(&c, x, i == 4 ? 3 : 4), *lo = half(&c, x, 0);
-		hi = i == 1 ? bin(&c, OP_mul, hi, num(&c, -1)) : un(&c, OP_neg, hi);
+		hi = i == 1 || i == 8 ? bin(&c, OP_mul, hi, num(&c, i == 8 ? -2 : -1)) : un(&c, OP_neg, hi);
 		struct val *pair[2] = { i == 5 ? lo : hi, i == 5 ? hi : lo };
 		struct val *r = op_n(&c, OP_concat, 2, pair, x->rank, x->dim);
 		ir_set_int(c.p, r->def, ATTR_axis, 3);
