@@ -71,34 +71,56 @@ void dpf_less(struct dpf_ctx *ctx, int party, unsigned b, size_t count, const st
 	}
 }
 
-/* The table backwards and twice, so that T[(x - j) mod 2^b] for j = 0, 1, ... lies in a row; then the leaves of one group. */
+/* The table backwards and twice, so that T[(x - j) mod 2^b] for j = 0, 1, ... lies in a row (and one leaf block can
+ * always be read); then the leaves of one group. */
+static size_t table_words(unsigned b)
+{
+	return 2 * ((size_t)1 << (b < DPF_LEAF_BITS ? DPF_LEAF_BITS : b));
+}
+
+static size_t leaf_blocks(unsigned b)
+{
+	return b <= DPF_LEAF_BITS ? 1 : (size_t)1 << (b - DPF_LEAF_BITS);
+}
+
 size_t dpf_lut_scratch(unsigned b)
+{
+	return table_words(b) * sizeof(int64_t) + leaf_blocks(b) * DPF_GROUP_MAX * sizeof(struct block);
+}
+
+static void turn_table(unsigned b, const int64_t *table, int64_t *backwards)
 {
 	const size_t size = (size_t)1 << b;
 
-	return 2 * size * sizeof(int64_t) + (size >> DPF_LEAF_BITS) * DPF_GROUP_MAX * sizeof(struct block);
+	for (size_t k = 0; k < size; k++)
+		backwards[k] = backwards[size + k] = table[size - 1 - k];
+	for (size_t k = 2 * size; k < table_words(b); k++)
+		backwards[k] = 0;
 }
 
 void dpf_lut(struct dpf_ctx *ctx, int party, unsigned b, size_t count, const struct block *root, const uint8_t *words,
 	     const uint64_t *x, const int64_t *table, uint64_t *u, uint64_t *v, void *scratch)
 {
 	const struct kernel *kernel = kernel_of(ctx->isa);
-	const size_t size = (size_t)1 << b, blocks = size >> DPF_LEAF_BITS, group = kernel->group;
-	int64_t *backwards = scratch;
-	struct block *node = (struct block *)(void *)(backwards + 2 * size);
+	const size_t last = ((size_t)1 << b) - 1, blocks = leaf_blocks(b), group = kernel->group;
+	const struct block keep = domain_mask(b);
 	const uint64_t negate = 0 - (uint64_t)party;
+	int64_t *backwards = scratch;
+	struct block *node = (struct block *)(void *)(backwards + table_words(b));
 
-	for (size_t k = 0; k < size; k++)
-		backwards[k] = backwards[size + k] = table[size - 1 - k];
+	turn_table(b, table, backwards);
 	for (size_t i = 0; i < count; i += group) {
 		size_t n = count - i < group ? count - i : group;
 		if (b > DPF_LEAF_BITS)
 			kernel->leaves(ctx, party, b, count, i, n, root, words, node);
 		else
-			for (size_t e = 0; e < n; e++)
+			for (size_t e = 0; e < n; e++) {
 				node[e] = small_share(party, b, i + e, root, words);
+				node[e].lo &= keep.lo;
+				node[e].hi &= keep.hi;
+			}
 		for (size_t e = 0; e < n; e++) {
-			uint64_t ones = 0, sum = kernel->dot(node + e, group, blocks, backwards + (size - 1 - x[i + e]), &ones);
+			uint64_t ones = 0, sum = kernel->dot(node + e, group, blocks, backwards + (last - x[i + e]), &ones);
 			u[i + e] = (ones ^ negate) - negate;
 			v[i + e] = (sum ^ negate) - negate;
 		}

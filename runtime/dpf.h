@@ -15,7 +15,7 @@
 #define SUF_DPF_H
 #include "prg.h"
 
-struct dpf_ctx { enum suf_isa isa; uint64_t session; uint32_t id; uint64_t calls; /* H evaluations, counted */ };
+struct dpf_ctx { enum suf_isa isa; uint64_t session; uint32_t id; uint64_t calls; /* AES blocks, counted */ };
 
 uint64_t dpf_key_bytes(unsigned b, uint64_t count);
 /* Dealer.  root[p][i]: any 128 random bits, the lsb is forced to p.  alpha[i] < 2^b. */
@@ -24,7 +24,7 @@ void dpf_gen(struct dpf_ctx *, unsigned b, size_t count, const uint64_t *alpha, 
 void dpf_less(struct dpf_ctx *, int party, unsigned b, size_t count, const struct block *root, const uint8_t *words, const uint64_t *x, uint64_t *bit);
 /* For each i: u[i] = sum over leaves j of bit_j (party 1: negated), mod 2^64;
  * v[i] = sum of bit_j * T[(x[i] - j) mod 2^b] (party 1: negated), mod 2^64.
- * b >= 7.  Scratch of dpf_lut_scratch(b) bytes. */
+ * Scratch of dpf_lut_scratch(b) bytes. */
 size_t dpf_lut_scratch(unsigned b);
 void dpf_lut(struct dpf_ctx *, int party, unsigned b, size_t count, const struct block *root, const uint8_t *words, const uint64_t *x, const int64_t *table, uint64_t *u, uint64_t *v, void *scratch);
 #endif

@@ -174,7 +174,7 @@ static void lut(struct batch *t, enum suf_isa isa, const int64_t *table)
 	for (int p = 0; p < 2; p++) {
 		struct dpf_ctx ctx = { .isa = isa, .session = 0xfedcba9876543210ull, .id = 0x87654321u };
 		dpf_lut(&ctx, p, t->b, t->count, t->root[p], t->words, t->x, table, t->u[p], t->v[p], scratch);
-		assert_int_equal(ctx.calls, 3 * t->count * ((1u << (t->b - 7)) - 1));
+		assert_int_equal(ctx.calls, t->b > 7 ? 3 * t->count * ((1u << (t->b - 7)) - 1) : 0);
 	}
 	for (size_t i = 0; i < t->count; i++) {
 		uint64_t u = t->u[0][i] + t->u[1][i], v = t->v[0][i] + t->v[1][i];
@@ -188,7 +188,7 @@ static void lut(struct batch *t, enum suf_isa isa, const int64_t *table)
 static void test_lut(void **state)
 {
 	(void)state;
-	for (unsigned b = 7; b <= 16; b++) {
+	for (unsigned b = 1; b <= 16; b++) {
 		const size_t count = b < 10 ? 333 : b < 14 ? 37 : 9;
 		int64_t *table = get(sizeof *table << b);
 		struct batch t;
@@ -212,7 +212,7 @@ static void test_lut(void **state)
 static void test_lut_exhaustive(void **state)
 {
 	(void)state;
-	for (unsigned b = 7; b <= 8; b++) {
+	for (unsigned b = 5; b <= 8; b++) {
 		const size_t size = (size_t)1 << b;
 		int64_t *table = get(sizeof *table << b);
 		struct batch t;
