@@ -9,13 +9,6 @@
 #include "passes/exec_priv.h"
 #include "passes/quantize.h"
 
-static const struct node *maker(const struct val *v)
-{
-	while (!v->def && v->alias)
-		v = v->alias;
-	return v->def;
-}
-
 static const struct val *home(const struct val *v)
 {
 	for (;;) {
@@ -102,32 +95,12 @@ static uint32_t output_step(const struct prog *p, int k)
 	BUG("no step gives the output '%s'", p->out[k]->name);
 }
 
-static bool is_input(const struct prog *p, const struct val *v)
-{
-	for (int k = 0; k < p->nin; k++)
-		if (p->in[k] == v)
-			return true;
-	return false;
-}
-
-/* One-hot rows are values of their own, in the order of the inputs that they stand for. */
-static const struct node *onehot_step(const struct prog *p, const struct node **at)
-{
-	for (const struct node *n = *at; n; n = n->next)
-		if (n->step->op == SUF_input && !is_input(p, n->out[0])) {
-			*at = n->next;
-			return n;
-		}
-	BUG("an input of row numbers has no step");
-}
-
 static void add_tensors(struct exec *e, const struct prog *p)
 {
 	e->in = zeroed((size_t)p->nin, sizeof *e->in);
 	e->out = zeroed((size_t)p->nout, sizeof *e->out);
-	const struct node *at = p->first;
 	for (int k = 0; k < p->nin; k++) {
-		const struct node *n = p->in[k]->onehot ? onehot_step(p, &at) : maker(p->in[k]);
+		const struct node *n = p->in[k]->def;
 		e->in[k] = tensor_of(p->in[k], n ? n->step->id : 0); /* 0: an input that nothing uses */
 	}
 	for (int k = 0; k < p->nout; k++)

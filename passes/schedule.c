@@ -6,7 +6,7 @@
  * there: the largest round among the openings (and inputs) it depends on, plus
  * one.  The number of rounds is then the length of the longest chain of
  * openings, which no order can beat.  Steps of a round keep their order, its
- * openings follow them.  An opening is in place, so nothing may read the
+ * openings follow them.  An opening is in place, so nothing may read its
  * share after it.
  */
 #include "passes/passes.h"
@@ -49,15 +49,22 @@ static void reorder(struct prog *p, int rounds, size_t count)
 		ir_move_before(p, sorted[i], NULL);
 }
 
-/* The share of an opening is overwritten by it: an arithmetic fact about the wire buffer, checked here. */
+/* The share of an opening is overwritten by it; who else reads the share comes before.  The slot, which
+ * only pass plan sets, holds the opening's round meanwhile. */
 static void check_in_place(const struct prog *p)
 {
 	for (const struct node *n = p->first; n; n = n->next)
+		if (n->step->op == SUF_open)
+			n->in[0]->slot = (uint64_t)n->round + 1;
+	for (const struct node *n = p->first; n; n = n->next)
 		for (int k = 0; k < n->nin; k++) {
 			const struct val *v = n->in[k];
-			if (v->type.sec == SEC_SHARED && n->round > maker(v)->round)
-				BUG("'%s' is a share made in round %d, step %u reads it in round %d", v->name, maker(v)->round, n->step->id, n->round);
+			if (v->type.sec == SEC_SHARED && v->slot && (uint64_t)n->round >= v->slot)
+				BUG("the share '%s' is opened in round %d, step %u reads it in round %d", v->name, (int)v->slot - 1, n->step->id, n->round);
 		}
+	for (const struct node *n = p->first; n; n = n->next)
+		if (n->step->op == SUF_open)
+			n->in[0]->slot = 0;
 }
 
 bool pass_schedule(struct prog *p)

@@ -10,7 +10,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
-#include "model.h"
+#include "random_model.h"
 #include "npy.h"
 #include "passes/range.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * model.h -- small float programs with random weights for tests of passes.
+ * random_model.h -- small float programs with random weights for tests of passes.
  */
-#ifndef TEST_MODEL_H
-#define TEST_MODEL_H
+#ifndef TEST_RANDOM_MODEL_H
+#define TEST_RANDOM_MODEL_H
 #include "passes/passes.h"
 
 struct model { struct prog *p; struct options opt; struct diag *diag; FILE *log; char *text; size_t text_size; uint64_t state; };

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * model.c -- small float programs with random weights for tests of passes.
+ * random_model.c -- small float programs with random weights for tests of passes.
  */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include "model.h"
+#include "random_model.h"
 
 void model_init(struct model *m, uint64_t seed)
 {
