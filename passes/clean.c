@@ -110,6 +110,43 @@ static void power_to_product(struct prog *p, struct node *n)
 	take_over(p, make_node_like(p, n, OP_mul, &n->loc, 2, in, n->out[0]), n->out[0]);
 }
 
+/* Is v, a number, 0 or 1 everywhere?  Integer inputs behind a comparison are masks: 0 or 1 by contract. */
+static bool is_zero_one(const struct val *v)
+{
+	const struct node *n = v->def;
+	double one;
+
+	if (ir_is_const(v)) {
+		for (int64_t i = 0, count = ir_count(v); i < count; i++)
+			if (ir_elem(v, i) != 0 && ir_elem(v, i) != 1)
+				return false;
+		return true;
+	}
+	if (v->dtype == DT_BOOL || n == NULL)
+		return v->dtype != DT_F32;
+	if (n->op == OP_cast || is_layout(n))
+		return is_zero_one(n->in[0]);
+	if (n->op == OP_embedding)
+		return is_zero_one(n->in[0]);
+	if (n->op == OP_mul)
+		return is_zero_one(n->in[0]) && is_zero_one(n->in[1]);
+	return n->op == OP_sub && uniform_value(n->in[0], &one) && one == 1 && is_zero_one(n->in[1]);
+}
+
+/* Secret truth values become the numbers 0 and 1: conversions between them vanish. */
+static void truth_to_number(struct prog *p, struct node *n)
+{
+	struct val *y = n->out[0];
+
+	if (y->dtype != DT_BOOL || !(n->op == OP_cast || is_layout(n)))
+		return;
+	if (n->op == OP_cast && !is_zero_one(n->in[0]))
+		return;
+	y->dtype = DT_F32;
+	if (n->op == OP_cast)
+		ir_set_int(p, n, ATTR_to, DT_F32);
+}
+
 /* ---- layout ---------------------------------------------------------------- */
 
 /* A permutation that moves axes of size 1 only does not move elements. */
@@ -239,7 +276,7 @@ static const struct advice advice[] = {
 	{ OP_where, "the condition or both choices are not attention masks", "masks are recognised directly before softmax" },
 	{ OP_clip, "bounds on a secret have no gate", "leave the clipping out of the exported graph, or use Relu for a lower bound of 0" },
 	{ OP_reduce_l2, "the norm of a secret has no gate", "leave the final normalisation out of the exported graph and normalise the revealed result" },
-	{ OP_cast, "only the conversion of integer inputs to numbers is known", "keep secret data in floating point" },
+	{ OP_cast, "integers and masks of 0 and 1 become numbers, never the reverse", "keep secret data in floating point" },
 };
 
 static void refuse(struct prog *p, const struct node *n)
@@ -256,11 +293,28 @@ static void refuse(struct prog *p, const struct node *n)
 	diag_hint(p->diag, "%s", hint);
 }
 
+/* The ids of an embedding are one-hot rows that the owner of an input makes: they cannot be computed. */
+static bool check_ids(struct prog *p, const struct node *n)
+{
+	const struct val *ids = n->in[1];
+
+	while (ids->def && is_layout(ids->def))
+		ids = ids->def->in[0];
+	if (ids->def == NULL)
+		return true;
+	diag_error(p->diag, &n->loc, "computed-ids", "the row numbers %s of an embedding are computed from secret data by %s",
+		n->in[1]->name, op_desc[ids->def->op].name);
+	diag_hint(p->diag, "export the model with these ids (often position_ids) as an input or a constant");
+	return false;
+}
+
 static bool check(struct prog *p)
 {
 	bool ok = true;
 
 	for (struct node *n = p->first; n; n = n->next) {
+		if (n->op == OP_embedding)
+			ok = check_ids(p, n) && ok;
 		if (has_gate(n->op) || (n->op == OP_cast && n->out[0]->dtype == DT_F32))
 			continue;
 		refuse(p, n);
@@ -276,6 +330,7 @@ bool pass_clean(struct prog *p)
 	sweep_dead(p);
 	for (struct node *n = p->first; n; n = after) {
 		after = n->next;
+		truth_to_number(p, n);
 		if (n->op == OP_reduce_mean)
 			mean_to_sum(p, n);
 		else if (n->op == OP_pow)

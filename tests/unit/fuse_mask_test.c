@@ -337,6 +337,33 @@ static void test_clean_rewrites(void **state)
 	}
 }
 
+static struct val *cast_to(struct ctx *c, struct val *x, enum dtype to)
+{
+	struct val *y = ir_val(c->p, NULL, to, (struct type){ .sec = SEC_SECRET }, x->rank, x->dim);
+
+	ir_set_int(c->p, ir_node(c->p, NULL, OP_cast, NULL, 1, &x, 1, &y), ATTR_to, to);
+	return y;
+}
+
+/* not (mask != 0), moved as a truth value, used as a number */
+static void test_clean_truth(void **state)
+{
+	struct ctx c;
+
+	(void)state;
+	start(&c, 725);
+	struct val *t = cast_to(&c, input(&c, DT_I64, DIMS(1, 6)), DT_BOOL), *wide;
+	t = cast_to(&c, bin(&c, OP_sub, num(&c, 1), cast_to(&c, t, DT_F32)), DT_BOOL);
+	wide = ir_val(c.p, NULL, DT_BOOL, t->type, DIMS(3, 6));
+	ir_node(c.p, NULL, OP_expand, NULL, 1, &t, 1, &wide);
+	ir_add_output(c.p, bin(&c, OP_mul, cast_to(&c, wide, DT_F32), input(&c, DT_F32, DIMS(3, 6))));
+	run_pass(&c, pass_clean);
+	assert_int_equal(count(&c, OP_cast), 1);
+	for (struct node *n = c.p->first; n; n = n->next)
+		assert_int_equal(n->out[0]->dtype, DT_F32);
+	finish(&c);
+}
+
 static void test_clean_refuses(void **state)
 {
 	static const enum op op[] = { OP_sqrt, OP_recip, OP_exp, OP_log, OP_cos, OP_reduce_l2, OP_clip };
@@ -356,6 +383,18 @@ static void test_clean_refuses(void **state)
 	expect_error(&c, pass_clean, "no-gate", "div");
 	assert_int_equal(diag_errors(c.diag), 2);
 	finish(&c);
+
+	start(&c, 751); /* x != 0 of a real number */
+	ir_add_output(c.p, cast_to(&c, cast_to(&c, input(&c, DT_F32, DIMS(4)), DT_BOOL), DT_F32));
+	expect_error(&c, pass_clean, "no-gate", "cast");
+	finish(&c);
+
+	start(&c, 752); /* ids must be an input */
+	struct val *ids = bin(&c, OP_add, input(&c, DT_I64, DIMS(4)), input(&c, DT_I64, DIMS(4)));
+	ids->dtype = DT_I64;
+	ir_add_output(c.p, op_n(&c, OP_embedding, 2, (struct val *[]){ weight(&c, DIMS(9, 3)), ids }, DIMS(4, 3)));
+	expect_error(&c, pass_clean, "computed-ids", "embedding");
+	finish(&c);
 }
 
 int main(void)
@@ -369,6 +408,7 @@ int main(void)
 		cmocka_unit_test(test_hidden_row),
 		cmocka_unit_test(test_clean_layout),
 		cmocka_unit_test(test_clean_rewrites),
+		cmocka_unit_test(test_clean_truth),
 		cmocka_unit_test(test_clean_refuses),
 	};
 
