@@ -5,96 +5,33 @@
  * step for every program input that is used, in order; then the gates' steps;
  * last one `output` step for every output, in order.
  *
- * A float input's step defines the input value itself.  Integer ids, which may
- * only go to embeddings, become a new value NAME.onehot of ids * V elements:
- * the client masks one-hot rows, so the ids themselves never appear.
+ * An input's step defines the input value itself.  Ids (val->onehot = V > 0) take V
+ * elements each on the wire: the client masks one-hot rows, so an id is never computed on.
  *
  * The result depends on shapes, widths and proven ranges only, never on data:
  * program text and traffic are the same for all inputs.
  */
 #include "passes/gate/build.h"
 
-/* Layout steps between an id input and its embeddings: only reshapes. */
 static void
-drop_id_reshapes(struct prog *p, struct val *v)
-{
-	for (struct node *n = p->first, *next; n; n = next) {
-		next = n->next;
-		if (n->op == OP_reshape && n->in[0] == v && n->out[0]->dtype == DT_I64) {
-			ir_replace(p, n->out[0], v);
-			ir_remove(p, n);
-		}
-	}
-}
-
-/* Rows of the largest table read at v; 0: an error was reported. */
-static int64_t
-vocabulary(struct prog *p, const struct val *v)
-{
-	int64_t most = 0;
-	for (struct node *n = p->first; n; n = n->next)
-		for (int k = 0; k < n->nin; k++) {
-			if (n->in[k] != v)
-				continue;
-			if (n->op != OP_embedding || k != 1) {
-				diag_error(p->diag, &n->loc, "id-use", "the integer input '%s' is used by '%s'; secret integers can only choose rows of a table",
-				           v->name, op_desc[n->op].name);
-				diag_hint(p->diag, "bind the input's value at compile time if it is public, or move this computation out of the model");
-				return 0;
-			}
-			if (n->in[0]->dim[0] > most)
-				most = n->in[0]->dim[0];
-		}
-	return most;
-}
-
-/* The ring of the embedding that reads v */
-static unsigned
-table_bits(const struct prog *p, const struct val *v)
-{
-	for (const struct node *n = p->first; n; n = n->next)
-		if (n->op == OP_embedding && n->in[1] == v)
-			return n->out[0]->type.bits;
-	BUG("'%s' is not read by an embedding", v->name);
-}
-
-static bool
 input_step(struct prog *p, struct node *at, struct val *v)
 {
-	struct val *wire = v;
-	if (v->dtype == DT_I64) {
-		drop_id_reshapes(p, v);
-		int64_t rows = vocabulary(p, v), dim[MAX_RANK];
-		if (rows == 0)
-			return false;
-		if (v->rank == MAX_RANK)
-			BUG("'%s': rank %d", v->name, v->rank);
-		for (int k = 0; k < v->rank; k++)
-			dim[k] = v->dim[k];
-		dim[v->rank] = rows;
-		struct type t = { .sec = SEC_MASKED, .bits = (uint8_t)table_bits(p, v) };
-		wire = ir_val(p, arena_printf(p->arena, "%s.onehot", v->name), DT_I64, t, v->rank + 1, dim);
-		ir_replace(p, v, wire);
-	}
-	wire->type.sec = SEC_MASKED;
-	struct suf_step st = { .op = SUF_input, .count = b_count(wire), .n = wire->type.bits, .m = wire->type.bits };
-	ir_step(p, at, NULL, st, 0, NULL, 1, &wire);
-	return true;
+	v->type.sec = SEC_MASKED;
+	struct suf_step st = { .op = SUF_input, .count = b_count(v), .n = v->type.bits, .m = v->type.bits };
+	ir_step(p, at, NULL, st, 0, NULL, 1, &v);
 }
 
-static bool
+static void
 inputs(struct prog *p)
 {
 	struct node *first = p->first;
-	bool ok = true;
 	for (int k = 0; k < p->nin; k++) {
 		bool used = p->in[k]->nuse > 0;
 		for (int j = 0; j < p->nout; j++)
 			used |= p->out[j] == p->in[k];
 		if (used)
-			ok &= input_step(p, first, p->in[k]);
+			input_step(p, first, p->in[k]);
 	}
-	return ok;
 }
 
 /* tril(f(x)) = f(tril(x)) for elementwise f: the triangle is cut before anything is computed on the rest. */
@@ -165,8 +102,7 @@ pass_expand(struct prog *p)
 		if (n->op == OP_tril)
 			tril_first(p, n);
 	}
-	if (!inputs(p))
-		return false;
+	inputs(p);
 	struct node *done = NULL; /* all before and this one are steps */
 	for (;;) {
 		struct node *n = done ? done->next : p->first;

@@ -6,7 +6,7 @@
 uint64_t
 b_count(const struct val *v)
 {
-	return (uint64_t)ir_count(v);
+	return (uint64_t)ir_count(v) * (v->onehot ? v->onehot : 1);
 }
 
 /* A flat helper value, named after the gate's output. */
@@ -29,6 +29,8 @@ b_step(struct gb *g, struct suf_step st, enum sec sec, int nin, struct val *cons
 	return out;
 }
 
+/* The output keeps its identity: the step that made v makes it now.  What an earlier node made is shown in
+ * another shape instead. */
 void
 b_done_node(struct gb *g, struct node *n, struct val *v)
 {
@@ -37,11 +39,18 @@ b_done_node(struct gb *g, struct node *n, struct val *v)
 		BUG("'%s': the gate made %llu elements", out->name, (unsigned long long)b_count(v));
 	if (v->type.sec != SEC_MASKED)
 		BUG("'%s': the gate's result is not opened", out->name);
+	out->type.sec = SEC_MASKED;
+	out->type.bits = v->type.bits;
+	if (v->def && v->nuse == 0) {
+		out->alias = v->alias;
+		v->dtype = out->dtype;
+		ir_take_out(g->p, v->def, out);
+		ir_remove(g->p, n);
+		return;
+	}
 	struct val *hold = ir_val_like(g->p, out, ".gate");
 	ir_replace(g->p, out, hold);
 	ir_remove(g->p, n);
-	out->type.sec = SEC_MASKED;
-	out->type.bits = v->type.bits;
 	out->alias = v;
 	ir_replace(g->p, hold, out);
 }

@@ -170,21 +170,29 @@ expand_local_expand(struct prog *p, struct node *n)
 	return b_done(&g, copy(&g, n->in[0], n->out[0]->rank, n->out[0]->dim, 0, sa));
 }
 
-/* One piece of an output that several steps write: `part` elements of x go to the places of `map`.  The first
- * step (whole NULL) makes the whole buffer; a later one names the buffer as a second operand with factor 0 and
- * writes in place. */
+/* Rows of `len` elements extended to `to` by zeros */
 static struct val *
-write_part(struct gb *g, struct val *whole, struct val *x, uint64_t count, const struct suf_map *map)
+pad_rows(struct gb *g, struct val *x, uint64_t rows, uint64_t len, uint64_t to)
 {
-	uint64_t part = 1;
-	for (uint32_t k = 0; k < map->ndim; k++)
-		part *= map->dim[k];
-	struct val *in[2] = { x, whole }, *out = b_new(g, "part", SEC_MASKED, x->type.bits, count);
-	struct suf_step st = { .op = SUF_lin, .count = part, .na = b_count(x), .nb = whole ? count : 0, .n = x->type.bits,
-	                       .m = x->type.bits, .ca = 1, .map = map };
-	ir_step(g->p, g->at, g->at, st, whole ? 2 : 1, in, 1, &out);
-	out->alias = whole;
-	return out;
+	if (len == to)
+		return x;
+	const struct suf_rows r = b_rows(rows, len);
+	struct suf_step st = { .op = SUF_untril, .count = rows * to, .na = rows * len, .n = x->type.bits, .m = x->type.bits,
+	                       .rows = &r, .c = (int64_t)to };
+	return b_step(g, st, SEC_MASKED, 1, &x);
+}
+
+/* Joins rows of the two: [a 0] + [0 b], the latter as the reverse of [reversed b, 0]. */
+static struct val *
+join_rows(struct gb *g, struct val *a, uint64_t la, struct val *b, uint64_t lb, uint64_t rows)
+{
+	const int64_t n = (int64_t)(la + lb), r = (int64_t)rows, k = (int64_t)lb;
+	const int64_t dim_b[2] = { r, k }, dim[2] = { r, n }, sb[2] = { k, 1 }, so[2] = { n, 1 }, back_b[2] = { k, -1 }, back[2] = { n, -1 };
+	struct suf_map turn = b_map(2, dim_b, sb, back_b, NULL), add = b_map(2, dim, so, so, back);
+	turn.a0 = lb - 1;
+	add.b0 = la + lb - 1;
+	struct val *turned = b_lin(g, 1, b, 0, NULL, 0, b->type.bits, &turn);
+	return b_lin(g, 1, pad_rows(g, a, rows, la, la + lb), 1, pad_rows(g, turned, rows, lb, la + lb), 0, a->type.bits, &add);
 }
 
 bool
@@ -193,28 +201,27 @@ expand_local_concat(struct prog *p, struct node *n)
 	struct gb g = { p, n };
 	const struct val *out = n->out[0];
 	const int axis = axis_of(n, out->rank);
-	struct val *whole = NULL;
-	int64_t so[MAX_RANK], sa[MAX_RANK], at = 0;
-	b_contiguous(out->rank, out->dim, so);
+	struct val *all = NULL;
+	uint64_t rows = 1, len = 0;
+	for (int k = 0; k < axis; k++)
+		rows *= (uint64_t)out->dim[k];
 	for (int k = 0; k < n->nin; k++) {
 		struct val *x = n->in[k];
-		if (ir_is_const(x))
-			BUG("'%s': a constant in a concatenation", x->name);
-		b_contiguous(x->rank, x->dim, sa);
-		struct suf_map map = b_map(x->rank, x->dim, so, sa, NULL);
-		map.out0 = (uint64_t)(at * so[axis]);
-		whole = write_part(&g, whole, x, b_count(out), &map);
-		at += x->dim[axis];
+		const uint64_t own = b_count(x) / rows;
+		if (ir_is_const(x)) /* a weight becomes a wire */
+			x = b_lin(&g, 1, b_weight(&g, x, out->type.bits), 0, NULL, 0, out->type.bits, NULL);
+		all = all ? join_rows(&g, all, len, x, own, rows) : x;
+		len += own;
 	}
-	return b_done(&g, whole);
+	return b_done(&g, all);
 }
 
-/* Indices in arithmetic progression are one copy; others are as many copies as it takes. */
+/* Indices in arithmetic progression are one copy; others are as many copies as it takes, joined. */
 bool
 expand_local_gather(struct prog *p, struct node *n)
 {
 	struct gb g = { p, n };
-	struct val *x = n->in[0], *whole = NULL;
+	struct val *x = n->in[0], *all = NULL;
 	const int axis = axis_of(n, x->rank);
 	const int64_t count = ir_count(n->in[1]), *index = n->in[1]->data, size = x->dim[axis];
 	int64_t outer = 1, inner = 1;
@@ -230,13 +237,11 @@ expand_local_gather(struct prog *p, struct node *n)
 			if (d != step * run)
 				break;
 		}
-		const int64_t dim[3] = { outer, run, inner }, so[3] = { count * inner, inner, 1 }, sa[3] = { size * inner, step * inner, 1 };
-		struct suf_map map = b_map(3, dim, so, sa, NULL);
-		map.a0 = (uint64_t)(first * inner);
-		map.out0 = (uint64_t)(at * inner);
-		whole = write_part(&g, whole, x, b_count(n->out[0]), &map);
+		const int64_t dim[3] = { outer, run, inner }, sa[3] = { size * inner, step * inner, 1 };
+		struct val *part = copy(&g, x, 3, dim, first * inner, sa);
+		all = all ? join_rows(&g, all, (uint64_t)(at * inner), part, (uint64_t)(run * inner), (uint64_t)outer) : part;
 	}
-	return b_done(&g, whole);
+	return b_done(&g, all);
 }
 
 bool

@@ -180,5 +180,11 @@ expand_sigma_matmul(struct prog *p, struct node *n)
 	}
 	if (!ok)
 		BUG("'%s': a product over more than two batch axes", n->out[0]->name);
-	return open_result(&g, b_matmul(&g, a, b, n->nin > 2 ? n->in[2] : NULL, &mm));
+	struct val *bias = n->nin > 2 ? n->in[2] : NULL;
+	if (!bias || ir_is_const(bias))
+		return open_result(&g, b_matmul(&g, a, b, bias, &mm));
+	struct val *z = b_open(&g, b_matmul(&g, a, b, NULL, &mm)); /* a computed bias is added to the result */
+	const int64_t dim[2] = { (int64_t)(b_count(z) / mm.cols), mm.cols }, so[2] = { dim[1], 1 }, row[2] = { 0, 1 };
+	const struct suf_map map = b_map(2, dim, so, so, row);
+	return b_done(&g, b_lin(&g, 1, z, 1, bias, 0, z->type.bits, &map));
 }

@@ -1,0 +1,742 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * gate_test.c -- every gate against its definition in clear integers, on
+ * random inputs; simulation, dealer and parties agree (support/gate_run.h).
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "gate_run.h"
+
+static const unsigned ring[] = { 37, 48, 50, 51, 64 };
+enum { NRING = sizeof ring / sizeof ring[0] };
+
+/* ---- definitions ------------------------------------------------------------ */
+
+static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
+static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t trunc_to(double x) { return (int64_t)x; }
+
+static double gelu_erf(double z) { return z * 0.5 * (1 + erf(z / sqrt(2))); }
+static double gelu_tanh(double z) { return 0.5 * z * (1 + tanh(sqrt(2 / acos(-1)) * (z + 0.044715 * z * z * z))); }
+static double silu(double z) { return z / (1 + exp(-z)); }
+static double sigmoid(double z) { return 1 / (1 + exp(-z)); }
+
+static int64_t
+clear_relu_minus(int64_t x, unsigned f, unsigned bits, double (*fn)(double))
+{
+	int64_t y = x >> (f - 6), m = min64(y < 0 ? -y : y, (1 << bits) - 1);
+	double z = (double)m / 64;
+	return (y >= 0 ? x : 0) - trunc_to((z - fn(z)) * ldexp(1, (int)f));
+}
+
+/* e^-x in two tables, of which the low one has `low` bits */
+static int64_t
+clear_exp(int64_t x, unsigned f)
+{
+	unsigned p = f + 4, low = p - 8 > 7 ? p - 8 : 7;
+	int64_t c = min64(x, (INT64_C(1) << p) - 1), one = INT64_C(1) << f;
+	if (p < 14)
+		return trunc_to(exp(-ldexp((double)c, -(int)f)) * (double)one);
+	int64_t hi = trunc_to(exp(-ldexp((double)(c >> low), (int)low - (int)f)) * (double)one);
+	int64_t lo = trunc_to(exp(-ldexp((double)(c & ((1 << low) - 1)), -(int)f)) * (double)one);
+	return (hi * lo) >> f;
+}
+
+static void
+clear_softmax(const int64_t *x, uint64_t len, uint64_t longest, unsigned f, int64_t *out)
+{
+	int64_t most = x[0], sum = 0;
+	unsigned q = 6;
+	while ((1ull << (q - 6)) < longest || q < 7)
+		q++;
+	for (uint64_t i = 0; i < len; i++)
+		most = max64(most, x[i]);
+	for (uint64_t i = 0; i < len; i++)
+		sum += out[i] = clear_exp(most - x[i], f);
+	int64_t i = (sum >> (f - 6)) % (INT64_C(1) << q), inv = trunc_to(ldexp(1, (int)f + 6) / (i ? (double)i : ldexp(1, (int)q)));
+	for (uint64_t k = 0; k < len; k++)
+		out[k] = (out[k] * inv) >> f;
+}
+
+static int64_t
+clear_rsqrt(int64_t v, uint64_t d, unsigned f)
+{
+	int k = 63 - __builtin_clzll((uint64_t)v);
+	int64_t m = k >= 7 ? v >> (k - 7) : v << (7 - k); /* 128 .. 255 */
+	return trunc_to(ldexp(1, 2 * (int)f) / sqrt((double)m * ldexp(1, k - 7) / (double)d));
+}
+
+static void
+clear_norm(const int64_t *x, uint64_t d, unsigned f, unsigned mean_bits, const int64_t *g, const int64_t *b, double eps, int64_t *out)
+{
+	int64_t sum = 0, v = max64(llround(eps * (double)d * ldexp(1, 2 * (int)f)), 1), mean = 0;
+	for (uint64_t i = 0; i < d; i++)
+		sum += x[i];
+	if (b && (d & (d - 1)) == 0)
+		mean = sum >> __builtin_ctzll(d);
+	else if (b)
+		mean = (sum * llround(ldexp(1, (int)mean_bits) / (double)d)) >> mean_bits;
+	for (uint64_t i = 0; i < d; i++)
+		v += (x[i] - mean) * (x[i] - mean);
+	int64_t t = clear_rsqrt(v, d, f);
+	for (uint64_t i = 0; i < d; i++)
+		out[i] = ((((x[i] - mean) * t) >> f) * g[i] + (b ? b[i] : 0)) >> f;
+}
+
+/* ---- helpers ------------------------------------------------------------------ */
+
+/* x of `bits` bits, edges among them */
+static int64_t
+pick(unsigned bits)
+{
+	switch (gt_random() % 8) {
+	case 0: return -(INT64_C(1) << (bits - 1));
+	case 1: return (INT64_C(1) << (bits - 1)) - 1;
+	case 2: return (int64_t)(gt_random() % 600) - 300;
+	case 3: return (int64_t)(gt_random() % 3) - 1;
+	default: return gt_bits(bits);
+	}
+}
+
+/* A value of the format in the upper bits of one that a rescale by f brings there. */
+static int64_t raised(int64_t y, unsigned f) { return y * (INT64_C(1) << f) + (int64_t)(gt_random() & ((1ull << f) - 1)); }
+
+static int64_t wrap(int64_t x, unsigned n) { return gt_signed((uint64_t)x, n); }
+
+static void
+run_one(struct gt *t, struct val *out, const int64_t *x, const int64_t *want, const char *what)
+{
+	uint64_t count = (uint64_t)ir_count(out);
+	int64_t *got = gt_array(count);
+	gt_compile(t, out);
+	gt_run(t, &x, got);
+	bool same = gt_same(what, got, want, count);
+	free(got);
+	assert_true(same);
+	gt_free(t);
+}
+
+/* ---- truncation ----------------------------------------------------------------- */
+
+static void
+rescale_is_floor(void **state)
+{
+	(void)state;
+	const int shift[] = { 12, 6, 9, 15, 20 };
+	for (int k = 0; k < NRING; k++)
+		for (int j = 0; j < 5; j++) {
+			enum { N = 300 };
+			struct gt t;
+			int64_t x[N], want[N];
+			gt_init(&t, ring[k], 12);
+			for (int i = 0; i < N; i++) {
+				x[i] = pick(ring[k]);
+				want[i] = x[i] >> shift[j];
+			}
+			run_one(&t, gt_rescale(&t, gt_input(&t, SHAPE(N)), shift[j]), x, want, "rescale");
+		}
+}
+
+/* ---- activations ------------------------------------------------------------------ */
+
+struct act { enum op op; bool tanh_form; unsigned bits; double (*fn)(double); const char *name; };
+
+static void
+check_act(const struct act *a, unsigned n, unsigned f)
+{
+	enum { N = 400 };
+	struct gt t;
+	int64_t x[N], want[N];
+	gt_init(&t, n, f);
+	struct val *y = gt_rescale(&t, gt_input(&t, SHAPE(20, N / 20)), (int)f);
+	struct val *out = gt_op(&t, a->op, f, SHAPE(20, N / 20), 1, y);
+	if (a->op == OP_gelu && a->tanh_form)
+		ir_set_int(t.p, out->def, ATTR_tanh, 1);
+	const int64_t edge = (INT64_C(1) << a->bits) << (f - 6);
+	for (int i = 0; i < N; i++) {
+		int64_t y0 = i < 20 ? (i & 1 ? edge : -edge) + i / 2 - 5
+		           : i < 250 ? (int64_t)(gt_random() % (uint64_t)(3 * edge)) - 3 * edge / 2 : pick(n - f);
+		x[i] = raised(y0, f);
+		want[i] = a->op == OP_relu ? max64(y0, 0) : clear_relu_minus(y0, f, a->bits, a->fn);
+	}
+	run_one(&t, out, x, want, a->name);
+}
+
+static void
+relu_minus_table(void **state)
+{
+	(void)state;
+	const struct act act[] = {
+		{ OP_relu, false, 8, NULL, "relu" }, { OP_gelu, false, 8, gelu_erf, "gelu" },
+		{ OP_gelu, true, 8, gelu_tanh, "gelu tanh" }, { OP_silu, false, 10, silu, "silu" },
+	};
+	const unsigned frac[] = { 8, 12, 12, 12, 16 };
+	for (int a = 0; a < 4; a++)
+		for (int k = 0; k < NRING; k++)
+			check_act(&act[a], ring[k], frac[k]);
+}
+
+/* Odd functions: against the function itself. */
+static void
+check_odd(enum op op, double (*fn)(double), double most, unsigned n, unsigned f)
+{
+	enum { N = 500 };
+	struct gt t;
+	int64_t x[N], got[N];
+	const int64_t *in = x;
+	gt_init(&t, n, f);
+	struct val *out = gt_op(&t, op, f, SHAPE(N), 1, gt_rescale(&t, gt_input(&t, SHAPE(N)), (int)f));
+	for (int i = 0; i < N; i++)
+		x[i] = raised(i < 400 ? (int64_t)(gt_random() % (20u << f)) - (10 << f) : pick(n - f), f);
+	gt_compile(&t, out);
+	gt_run(&t, &in, got);
+	double worst = 0;
+	for (int i = 0; i < N; i++)
+		worst = fmax(worst, fabs(ldexp((double)got[i], -(int)f) - fn(ldexp((double)(x[i] >> f), -(int)f))));
+	if (worst > most + ldexp(1, -(int)f - 1))
+		fail_msg("error %g", worst);
+	gt_free(&t);
+}
+
+static void
+odd_functions(void **state)
+{
+	(void)state;
+	for (int k = 0; k < NRING; k++) {
+		const unsigned f = k == 0 ? 10 : 12;
+		check_odd(OP_tanh, tanh, 0x1p-9, ring[k], f);
+		check_odd(OP_erf, erf, 0x1p-9, ring[k], f);
+		check_odd(OP_sigmoid, sigmoid, 0x1p-10, ring[k], f);
+	}
+}
+
+/* ---- softmax ------------------------------------------------------------------------ */
+
+static void
+check_softmax(int64_t len, int64_t rows, unsigned n, unsigned f)
+{
+	struct gt t;
+	const uint64_t count = (uint64_t)(len * rows);
+	int64_t *x = gt_array(count), *y = gt_array(count), *want = gt_array(count);
+	gt_init(&t, n, f);
+	struct val *out = gt_op(&t, OP_softmax, f, SHAPE(rows, len), 1, gt_rescale(&t, gt_input(&t, SHAPE(rows, len)), (int)f));
+	ir_set_int(t.p, out->def, ATTR_axis, -1);
+	for (int64_t r = 0; r < rows; r++) {
+		bool equal = r == 0, wide = r == 1;
+		for (int64_t i = r * len; i < (r + 1) * len; i++) {
+			y[i] = equal ? -5 : wide ? gt_bits(n - f) : (int64_t)(gt_random() % (18u << f)) - (9 << f);
+			x[i] = raised(y[i], f);
+		}
+		clear_softmax(y + r * len, (uint64_t)len, (uint64_t)len, f, want + r * len);
+	}
+	run_one(&t, out, x, want, "softmax");
+	free(x), free(y), free(want);
+}
+
+static void
+softmax_rows(void **state)
+{
+	(void)state;
+	check_softmax(5, 6, 50, 12);
+	check_softmax(7, 6, 37, 12);
+	check_softmax(128, 4, 50, 12);
+	check_softmax(16, 3, 48, 9);
+	check_softmax(33, 3, 51, 10);
+	check_softmax(9, 3, 64, 16);
+	check_softmax(1, 3, 50, 12);
+	check_softmax(2, 3, 50, 13);
+}
+
+static void
+check_softmax_tril(int64_t rows, int64_t past, int64_t heads, unsigned n)
+{
+	struct gt t;
+	const unsigned f = 12;
+	const int64_t packed = rows * (past + 1) + rows * (rows - 1) / 2;
+	const uint64_t count = (uint64_t)(packed * heads);
+	int64_t *x = gt_array(count), *y = gt_array(count), *want = gt_array(count);
+	gt_init(&t, n, f);
+	struct val *out = gt_op(&t, OP_softmax_tril, f, SHAPE(heads, packed), 1, gt_rescale(&t, gt_input(&t, SHAPE(heads, packed)), (int)f));
+	ir_set_int(t.p, out->def, ATTR_rows, rows);
+	ir_set_int(t.p, out->def, ATTR_past, past);
+	for (uint64_t i = 0; i < count; i++) {
+		y[i] = (int64_t)(gt_random() % (18u << f)) - (9 << f);
+		x[i] = raised(y[i], f);
+	}
+	int64_t at = 0;
+	for (int64_t r = 0; r < heads * rows; r++) {
+		int64_t len = past + 1 + r % rows;
+		clear_softmax(y + at, (uint64_t)len, (uint64_t)(past + rows), f, want + at);
+		at += len;
+	}
+	run_one(&t, out, x, want, "softmax_tril");
+	free(x), free(y), free(want);
+}
+
+static void
+softmax_triangle(void **state)
+{
+	(void)state;
+	check_softmax_tril(7, 0, 3, 50);
+	check_softmax_tril(5, 2, 2, 37);
+	check_softmax_tril(16, 0, 1, 51);
+	check_softmax_tril(1, 4, 2, 50);
+}
+
+/* ---- normalisation --------------------------------------------------------------------- */
+
+static void
+check_norm(bool center, int64_t d, unsigned n, unsigned f, double eps)
+{
+	struct gt t;
+	const int64_t rows = 4;
+	const uint64_t count = (uint64_t)(rows * d);
+	int64_t *x = gt_array(count), *want = gt_array(count), *g = gt_array((uint64_t)d), *b = gt_array((uint64_t)d);
+	gt_init(&t, n, f);
+	for (int64_t i = 0; i < d; i++) {
+		g[i] = (1 << (f - 1)) + (int64_t)(gt_random() >> (64 - f));
+		b[i] = gt_bits(2 * f - 1);
+	}
+	for (int64_t r = 0; r < rows; r++) {
+		int64_t scale = r == 0 ? 1 << f : r == 1 ? 30 << f : r == 2 ? 3 : 0;
+		for (int64_t i = r * d; i < (r + 1) * d; i++)
+			x[i] = scale ? (int64_t)(gt_random() % (uint64_t)(2 * scale)) - scale / 2 : 0;
+		clear_norm(x + r * d, (uint64_t)d, f, f + 8, g, center ? b : NULL, eps, want + r * d);
+	}
+	struct val *in = gt_input(&t, SHAPE(rows, d)), *gamma = gt_const(&t, SEC_WEIGHT, f, SHAPE(d), g);
+	struct val *beta = gt_const(&t, SEC_WEIGHT, 2 * f, SHAPE(d), b);
+	struct val *out = center ? gt_op(&t, OP_layernorm, f, SHAPE(rows, d), 3, in, gamma, beta)
+	                         : gt_op(&t, OP_rmsnorm, f, SHAPE(rows, d), 2, in, gamma);
+	ir_set_f64(t.p, out->def, ATTR_eps, eps);
+	run_one(&t, out, x, want, center ? "layernorm" : "rmsnorm");
+	free(x), free(want), free(g), free(b);
+}
+
+static void
+norms(void **state)
+{
+	(void)state;
+	check_norm(true, 24, 50, 12, 1e-5);
+	check_norm(true, 768, 50, 12, 1e-12);
+	check_norm(true, 128, 37, 9, 1e-5);
+	check_norm(true, 64, 48, 12, 1e-5);
+	check_norm(false, 24, 51, 12, 1e-6);
+	check_norm(false, 768, 50, 12, 1e-5);
+	check_norm(false, 7, 64, 12, 1e-5);
+}
+
+/* ---- products --------------------------------------------------------------------------- */
+
+static int64_t *
+random_array(uint64_t count, unsigned bits)
+{
+	int64_t *a = gt_array(count);
+	for (uint64_t i = 0; i < count; i++)
+		a[i] = gt_bits(bits);
+	return a;
+}
+
+static int64_t
+wrapped_sum(int64_t sum, int64_t a, int64_t b)
+{
+	return (int64_t)((uint64_t)sum + (uint64_t)a * (uint64_t)b);
+}
+
+static void
+matmul_weight(void **state)
+{
+	(void)state;
+	for (int k = 0; k < NRING; k++) {
+		enum { B = 2, M = 5, K = 24, N = 7 };
+		struct gt t;
+		const unsigned n = ring[k];
+		int64_t *x = random_array(B * M * K, n), *w = random_array(K * N, n - 1), *bias = random_array(N, n - 1), want[B * M * N];
+		gt_init(&t, n, 12);
+		for (int i = 0; i < B * M; i++)
+			for (int j = 0; j < N; j++) {
+				int64_t s = bias[j];
+				for (int c = 0; c < K; c++)
+					s = wrapped_sum(s, x[i * K + c], w[c * N + j]);
+				want[i * N + j] = wrap(s, n);
+			}
+		struct val *out = gt_op(&t, OP_matmul, 24, SHAPE(B, M, N), 3, gt_input(&t, SHAPE(B, M, K)),
+		                        gt_const(&t, SEC_WEIGHT, 12, SHAPE(K, N), w), gt_const(&t, SEC_WEIGHT, 24, SHAPE(N), bias));
+		run_one(&t, out, x, want, "matmul");
+		free(x), free(w), free(bias);
+	}
+}
+
+/* A weight on the left; a public matrix; bias. */
+static void
+matmul_weight_first(void **state)
+{
+	(void)state;
+	enum { B = 3, M = 4, K = 6, N = 5 };
+	struct gt t;
+	int64_t *x = random_array(B * K * N, 50), *w = random_array(M * K, 40), *bias = random_array(N, 40), want[B * M * N];
+	gt_init(&t, 50, 12);
+	for (int b = 0; b < B; b++)
+		for (int i = 0; i < M; i++)
+			for (int j = 0; j < N; j++) {
+				int64_t s = bias[j];
+				for (int c = 0; c < K; c++)
+					s = wrapped_sum(s, w[i * K + c], x[(b * K + c) * N + j]);
+				want[(b * M + i) * N + j] = wrap(s, 50);
+			}
+	struct val *in = gt_input(&t, SHAPE(B, K, N));
+	struct val *out = gt_op(&t, OP_matmul, 24, SHAPE(B, M, N), 3, gt_const(&t, SEC_PUBLIC, 12, SHAPE(M, K), w), in,
+	                        gt_const(&t, SEC_WEIGHT, 24, SHAPE(N), bias));
+	run_one(&t, out, x, want, "weight first");
+	free(x), free(w), free(bias);
+}
+
+/* q k^T over heads, then the triangle only: what is opened is the triangle. */
+static void
+attention_scores(void **state)
+{
+	(void)state;
+	enum { B = 2, H = 3, S = 5, D = 8, T = S * (S + 1) / 2 };
+	for (int causal = 0; causal < 2; causal++) {
+		struct gt t;
+		int64_t *x = random_array(B * H * S * D, 50), want[B * H * S * S];
+		int at = 0;
+		gt_init(&t, 50, 12);
+		for (int h = 0; h < B * H; h++)
+			for (int i = 0; i < S; i++)
+				for (int j = 0; j < (causal ? i + 1 : S); j++) {
+					int64_t s = 0;
+					for (int c = 0; c < D; c++)
+						s = wrapped_sum(s, x[(h * S + i) * D + c], x[(h * S + j) * D + c]);
+					want[at++] = causal ? wrap(s, 50) >> 12 : wrap(s, 50);
+				}
+		struct val *in = gt_input(&t, SHAPE(B, H, S, D));
+		struct val *out = gt_op(&t, OP_matmul, 24, SHAPE(B, H, S, S), 2, in, in);
+		ir_set_int(t.p, out->def, ATTR_trans_b, 1);
+		if (causal) {
+			out = gt_op(&t, OP_tril, 12, SHAPE(B, H, T), 1, gt_rescale(&t, out, 12));
+			ir_set_int(t.p, out->def, ATTR_past, 0);
+		}
+		run_one(&t, out, x, want, causal ? "causal scores" : "scores");
+		free(x);
+	}
+}
+
+/* Only the triangle of a product is opened and truncated. */
+static void
+triangle_is_cut_first(void **state)
+{
+	(void)state;
+	struct gt t;
+	gt_init(&t, 50, 12);
+	struct val *in = gt_input(&t, SHAPE(4, 6, 8)), *out = gt_op(&t, OP_matmul, 24, SHAPE(4, 6, 6), 2, in, in);
+	ir_set_int(t.p, out->def, ATTR_trans_b, 1);
+	out = gt_op(&t, OP_tril, 12, SHAPE(4, 21), 1, gt_rescale(&t, out, 12));
+	ir_set_int(t.p, out->def, ATTR_past, 0);
+	gt_compile(&t, out);
+	int opened = 0;
+	for (const struct node *n = t.p->first; n; n = n->next)
+		if (n->step->op == SUF_open) {
+			assert_int_equal(n->step->count, 4 * 21);
+			opened++;
+		}
+	assert_int_equal(opened, 5);
+	gt_free(&t);
+}
+
+/* One batch axis of each operand is broadcast. */
+static void
+matmul_broadcast(void **state)
+{
+	(void)state;
+	enum { A = 2, B = 3, C = 2, M = 3, K = 4, N = 2 };
+	struct gt t;
+	int64_t *x = random_array(A * B * M * K, 50), *w = random_array(C * K * N, 50), want[A * B * C * M * N];
+	for (int e = 0; e < A * B * C * M * N; e++) {
+		int j = e % N, i = e / N % M, c = e / N / M % C, ab = e / N / M / C;
+		int64_t s = 0;
+		for (int l = 0; l < K; l++)
+			s = wrapped_sum(s, x[(ab * M + i) * K + l], w[(c * K + l) * N + j]);
+		want[e] = wrap(s, 50);
+	}
+	gt_init(&t, 50, 12);
+	struct val *a = gt_input(&t, SHAPE(A, B, 1, M, K)), *b = gt_input(&t, SHAPE(C, K, N));
+	struct val *out = gt_op(&t, OP_matmul, 24, SHAPE(A, B, C, M, N), 2, a, b);
+	const int64_t *in[2] = { x, w };
+	int64_t got[A * B * C * M * N];
+	gt_compile(&t, out);
+	gt_run(&t, in, got);
+	assert_true(gt_same("broadcast", got, want, A * B * C * M * N));
+	free(x), free(w);
+	gt_free(&t);
+}
+
+static void
+elementwise(void **state)
+{
+	(void)state;
+	enum { R = 3, C = 4 };
+	const enum op ops[] = { OP_mul, OP_add, OP_sub };
+	for (int k = 0; k < 3; k++)
+		for (int kind = 0; kind < 6; kind++) { /* 0 wires, 1 weight row, 2 public row, 3 public - wire, 4 smaller wire first, 5 wire + narrower */
+			struct gt t;
+			const enum op op = ops[k];
+			const unsigned n = 50, f2 = op == OP_mul ? 24 : 12, fb = op != OP_mul && kind == 2 ? 10 : 12;
+			int64_t *x = random_array(R * C, n), *y = random_array(R * C, 30), want[R * C], got[R * C];
+			gt_init(&t, n, 12);
+			struct val *a = gt_input(&t, SHAPE(R, C)), *b;
+			const bool first = kind == 3 || kind == 4, row = kind != 0;
+			if (kind == 0)
+				b = gt_input(&t, SHAPE(R, C));
+			else if (kind >= 4)
+				b = gt_input(&t, SHAPE(1, C));
+			else
+				b = gt_const(&t, kind == 1 ? SEC_WEIGHT : SEC_PUBLIC, fb, SHAPE(C), y);
+			for (int i = 0; i < R * C; i++) {
+				int64_t u = x[i], v = row ? y[i % C] : y[i];
+				v *= op == OP_mul ? 1 : INT64_C(1) << (12 - fb);
+				uint64_t p = (uint64_t)(first ? v : u), q = (uint64_t)(first ? u : v);
+				want[i] = gt_signed(op == OP_mul ? p * q : op == OP_add ? p + q : p - q, n);
+			}
+			struct val *out = first ? gt_op(&t, op, f2, SHAPE(R, C), 2, b, a) : gt_op(&t, op, f2, SHAPE(R, C), 2, a, b);
+			const int64_t *in[2] = { x, y };
+			gt_compile(&t, out);
+			gt_run(&t, in, got);
+			if (!gt_same("elementwise", got, want, R * C))
+				fail_msg("operation %d, operands %d", k, kind);
+			free(x), free(y);
+			gt_free(&t);
+		}
+}
+
+/* ---- layout ---------------------------------------------------------------------------------- */
+
+/* out[i] = x[from[i]] with -1 for zero */
+static void
+check_layout(struct gt *t, struct val *out, const int64_t *x, const int64_t *from, const char *what)
+{
+	int64_t want[512];
+	for (int64_t i = 0; i < ir_count(out); i++)
+		want[i] = from[i] < 0 ? 0 : x[from[i]];
+	run_one(t, out, x, want, what);
+}
+
+static void
+layout(void **state)
+{
+	(void)state;
+	enum { A = 3, B = 4, C = 5 };
+	struct gt t;
+	int64_t *x = random_array(A * B * C, 50), from[512];
+	const int64_t perm[3] = { 2, 0, 1 };
+	gt_init(&t, 50, 12);
+	struct val *out = gt_op(&t, OP_transpose, 12, SHAPE(C, A, B), 1, gt_input(&t, SHAPE(A, B, C)));
+	ir_set_ints(t.p, out->def, ATTR_perm, 3, perm);
+	for (int i = 0; i < A * B * C; i++)
+		from[i] = i / B % A * B * C + i % B * C + i / B / A;
+	check_layout(&t, out, x, from, "transpose");
+
+	gt_init(&t, 50, 12);
+	out = gt_op(&t, OP_slice, 12, SHAPE(A, 2, C), 1, gt_input(&t, SHAPE(A, B, C)));
+	ir_set_int(t.p, out->def, ATTR_axis, 1);
+	ir_set_int(t.p, out->def, ATTR_start, 3);
+	ir_set_int(t.p, out->def, ATTR_step, -2);
+	for (int i = 0; i < A * 2 * C; i++)
+		from[i] = i / C / 2 * B * C + (3 - 2 * (i / C % 2)) * C + i % C;
+	check_layout(&t, out, x, from, "slice");
+
+	gt_init(&t, 50, 12);
+	out = gt_op(&t, OP_expand, 12, SHAPE(2, A, B, C), 1, gt_input(&t, SHAPE(A, 1, C)));
+	for (int i = 0; i < 2 * A * B * C; i++)
+		from[i] = i / C / B % A * C + i % C;
+	check_layout(&t, out, x, from, "expand");
+
+	const int64_t index[] = { 2, 2, 0, 3, -1, 1 };
+	gt_init(&t, 50, 12);
+	struct val *ids = gt_const(&t, SEC_PUBLIC, 0, SHAPE(6), index);
+	out = gt_op(&t, OP_gather, 12, SHAPE(A, 6, C), 2, gt_input(&t, SHAPE(A, B, C)), ids);
+	ir_set_int(t.p, out->def, ATTR_axis, 1);
+	for (int i = 0; i < A * 6 * C; i++)
+		from[i] = i / C / 6 * B * C + (index[i / C % 6] + B) % B * C + i % C;
+	check_layout(&t, out, x, from, "gather");
+
+	gt_init(&t, 50, 12);
+	struct val *in = gt_input(&t, SHAPE(A, B, C)), *again = gt_op(&t, OP_reshape, 12, SHAPE(A, 1, B * C), 1, in);
+	struct val *flat = gt_op(&t, OP_reshape, 12, SHAPE(A, B, C), 1, again);
+	out = gt_op(&t, OP_concat, 12, SHAPE(A, 3 * B, C), 3, in, flat, in);
+	ir_set_int(t.p, out->def, ATTR_axis, 1);
+	for (int i = 0; i < A * 3 * B * C; i++)
+		from[i] = i / C / B / 3 * B * C + i / C % B * C + i % C;
+	check_layout(&t, out, x, from, "concat");
+
+	gt_init(&t, 50, 12);
+	out = gt_op(&t, OP_untril, 12, SHAPE(A, 3, 5), 1, gt_op(&t, OP_tril, 12, SHAPE(A, 9), 1, gt_input(&t, SHAPE(A, 3, 5))));
+	ir_set_int(t.p, out->def, ATTR_rows, 3);
+	ir_set_int(t.p, out->def, ATTR_past, 1);
+	ir_set_int(t.p, out->def, ATTR_cols, 5);
+	ir_set_int(t.p, out->def->in[0]->def, ATTR_past, 1);
+	for (int i = 0; i < A * 15; i++)
+		from[i] = i % 5 <= i / 5 % 3 + 1 ? i : -1;
+	check_layout(&t, out, x, from, "tril, untril");
+	free(x);
+}
+
+static void
+sums_and_factors(void **state)
+{
+	(void)state;
+	enum { A = 3, B = 4, C = 5 };
+	for (int k = 0; k < 4; k++) { /* 0 trailing axes, 1 middle axis, 2 factor, 3 negation */
+		struct gt t;
+		int64_t *x = random_array(A * B * C, 51), want[A * B * C];
+		const int64_t trailing[2] = { 1, -1 }, middle[1] = { 1 };
+		gt_init(&t, 51, 12);
+		struct val *in = gt_input(&t, SHAPE(A, B, C)), *out;
+		memset(want, 0, sizeof want);
+		for (int i = 0; i < A * B * C; i++) {
+			int to = k == 0 ? i / C / B : k == 1 ? i / C / B * C + i % C : i;
+			want[to] = wrap((int64_t)((uint64_t)want[to] + (uint64_t)x[i] * (uint64_t)(k == 2 ? -37 : k == 3 ? -1 : 1)), 51);
+		}
+		if (k == 0)
+			out = gt_op(&t, OP_reduce_sum, 12, SHAPE(A), 1, in);
+		else if (k == 1)
+			out = gt_op(&t, OP_reduce_sum, 12, SHAPE(A, 1, C), 1, in);
+		else
+			out = gt_op(&t, k == 2 ? OP_scale : OP_neg, 12, SHAPE(A, B, C), 1, in);
+		if (k < 2) {
+			ir_set_ints(t.p, out->def, ATTR_axes, k ? 1 : 2, k ? middle : trailing);
+			ir_set_int(t.p, out->def, ATTR_keepdims, k);
+		} else if (k == 2) {
+			ir_set_f64(t.p, out->def, ATTR_factor, -37);
+		}
+		run_one(&t, out, x, want, "sums and factors");
+		free(x);
+	}
+}
+
+/* ---- the rest ------------------------------------------------------------------------------------ */
+
+static void
+rope_then_rescale(void **state)
+{
+	(void)state;
+	enum { H = 2, S = 3, D = 8 };
+	for (int gap = 0; gap < 2; gap++) {
+		struct gt t;
+		const unsigned n = 50, f = 12;
+		int64_t x[H * S * D], co[S * D], si[S * D], want[H * S * D];
+		gt_init(&t, n, f);
+		for (int i = 0; i < S * D; i++) {
+			co[i] = (int64_t)(gt_random() % 1023) - 511;
+			si[i] = (int64_t)(gt_random() % 1023) - 511;
+		}
+		int64_t y[H * S * D];
+		for (int i = 0; i < H * S * D; i++) {
+			y[i] = gt_bits(30);
+			x[i] = gap ? raised(y[i], f) : y[i];
+		}
+		for (int i = 0; i < H * S * D; i++) {
+			int j = i % D, e = i % (S * D);
+			int64_t other = j < D / 2 ? -y[i + D / 2] : y[i - D / 2];
+			want[i] = (y[i] * co[e] + other * si[e]) >> 9;
+		}
+		struct val *in = gt_input(&t, SHAPE(1, H, S, D));
+		if (gap)
+			in = gt_rescale(&t, in, 12);
+		struct val *r = gt_op(&t, OP_rope, 21, SHAPE(1, H, S, D), 3, in, gt_const(&t, SEC_PUBLIC, 9, SHAPE(S, D), co),
+		                      gt_const(&t, SEC_PUBLIC, 9, SHAPE(S, D), si));
+		ir_set_int(t.p, r->def, ATTR_half, D / 2);
+		struct val *out = gt_rescale(&t, r, 9);
+		gt_compile(&t, out);
+		int slack = 0;
+		for (const struct node *k = t.p->first; k; k = k->next)
+			slack += k->step->op == SUF_trunc && k->step->slack;
+		assert_int_equal(slack, gap); /* with slack only where the steps before prove that there is room */
+		int64_t got[H * S * D];
+		const int64_t *data = x;
+		gt_run(&t, &data, got);
+		assert_true(gt_same("rope", got, want, H * S * D));
+		gt_free(&t);
+	}
+}
+
+static void
+embedding_rows(void **state)
+{
+	(void)state;
+	enum { IDS = 5, V = 11, D = 6 };
+	struct gt t;
+	int64_t *table = random_array(V * D, 40), hot[IDS * V] = {0}, want[IDS * D], got[IDS * D];
+	gt_init(&t, 50, 12);
+	struct val *ids = ir_val(t.p, "ids", DT_I64, (struct type){ .sec = SEC_SECRET, .bits = 50 }, 2, SHAPE(1, IDS).dim);
+	ids->onehot = V;
+	ir_add_input(t.p, ids);
+	struct val *out = gt_op(&t, OP_embedding, 12, SHAPE(1, IDS, D), 2, gt_const(&t, SEC_WEIGHT, 12, SHAPE(V, D), table), ids);
+	for (int i = 0; i < IDS; i++) {
+		int id = (int)(gt_random() % V);
+		hot[i * V + id] = 1;
+		memcpy(want + i * D, table + id * D, D * sizeof *want);
+	}
+	const int64_t *in = hot;
+	gt_compile(&t, out);
+	gt_run(&t, &in, got);
+	assert_true(gt_same("embedding", got, want, IDS * D));
+	free(table);
+	gt_free(&t);
+}
+
+static void
+argmax_first_of_equals(void **state)
+{
+	(void)state;
+	const int64_t len[] = { 1, 2, 7, 16, 33 };
+	for (int k = 0; k < 5; k++) {
+		enum { ROWS = 5 };
+		struct gt t;
+		int64_t x[ROWS * 33], want[ROWS];
+		gt_init(&t, 50, 12);
+		struct val *out = gt_op(&t, OP_argmax, 0, SHAPE(ROWS), 1, gt_rescale(&t, gt_input(&t, SHAPE(ROWS, len[k])), 12));
+		ir_set_int(t.p, out->def, ATTR_axis, 1);
+		ir_set_int(t.p, out->def, ATTR_keepdims, 0);
+		for (int r = 0; r < ROWS; r++) {
+			int64_t most = INT64_MIN;
+			for (int64_t i = 0; i < len[k]; i++) {
+				int64_t y = r & 1 ? gt_bits(38) : (int64_t)(gt_random() % 4);
+				x[r * len[k] + i] = raised(y, 12);
+				if (y > most) {
+					most = y;
+					want[r] = i;
+				}
+			}
+		}
+		run_one(&t, out, x, want, "argmax");
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rescale_is_floor),
+		cmocka_unit_test(relu_minus_table),
+		cmocka_unit_test(odd_functions),
+		cmocka_unit_test(softmax_rows),
+		cmocka_unit_test(softmax_triangle),
+		cmocka_unit_test(norms),
+		cmocka_unit_test(matmul_weight),
+		cmocka_unit_test(matmul_weight_first),
+		cmocka_unit_test(attention_scores),
+		cmocka_unit_test(triangle_is_cut_first),
+		cmocka_unit_test(matmul_broadcast),
+		cmocka_unit_test(elementwise),
+		cmocka_unit_test(layout),
+		cmocka_unit_test(sums_and_factors),
+		cmocka_unit_test(rope_then_rescale),
+		cmocka_unit_test(embedding_rows),
+		cmocka_unit_test(argmax_first_of_equals),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
