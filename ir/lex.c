@@ -207,3 +207,42 @@ lex_one_of(struct lexer *lx, const char *what, const char *const *name, int n)
 	lex_fail(lx, "'%.60s' is not %s", word, what);
 	return 0;
 }
+
+void
+lex_push(struct lexer *lx, struct ints *l, int64_t x)
+{
+	if (l->n == l->size) {
+		int64_t *more = arena_alloc(lx->arena, (size_t)(l->size = 2 * l->size + 16) * sizeof *more);
+		if (l->n)
+			memcpy(more, l->v, (size_t)l->n * sizeof *more);
+		l->v = more;
+	}
+	l->v[l->n++] = x;
+}
+
+/* [1,2,3] */
+struct ints
+lex_ints(struct lexer *lx)
+{
+	struct ints l = { 0 };
+	lex_expect(lx, "[");
+	while (!lx->failed && !lex_is(lx, "]")) {
+		if (l.n)
+			lex_expect(lx, ",");
+		lex_push(lx, &l, lex_int(lx, INT64_MIN, INT64_MAX));
+	}
+	lex_expect(lx, "]");
+	return l;
+}
+
+/* A list of at most max numbers. */
+int
+lex_int_array(struct lexer *lx, int max, int64_t *to)
+{
+	struct ints l = lex_ints(lx);
+	if (l.n > max)
+		lex_fail(lx, "a list of %d numbers, at most %d are allowed", l.n, max);
+	for (int k = 0; k < l.n && k < max; k++)
+		to[k] = l.v[k];
+	return l.n < max ? l.n : max;
+}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * lex.h -- the tokens of the text form of programs, for parse.c.
+ * lex.h -- the tokens of the text form of programs, for parse.c and parse_step.c.
  */
 #ifndef SUFC_LEX_H
 #define SUFC_LEX_H
@@ -24,4 +24,12 @@ int64_t lex_int(struct lexer *, int64_t lo, int64_t hi);
 double lex_double(struct lexer *);
 const char *lex_take(struct lexer *, enum token, const char *what); /* the text; "" after an error */
 int lex_one_of(struct lexer *, const char *what, const char *const *name, int n); /* index; 0 after an error */
+
+struct ints { int64_t *v; int n, size; };
+void lex_push(struct lexer *, struct ints *, int64_t);
+struct ints lex_ints(struct lexer *);                      /* [1,2,3] */
+int lex_int_array(struct lexer *, int max, int64_t *to);   /* the same, at most max numbers; how many */
+
+/* parse_step.c: one NAME=VALUE of a step. */
+void parse_step_field(struct lexer *, struct suf_step *, struct suf_table *const *table, int ntable);
 #endif

@@ -9,7 +9,7 @@
 #include "run.h"
 #include "text.h"
 
-enum { LIST_MAX = 1 << 24, ELEMS_MAX_LOG2 = 40 };
+enum { ELEMS_MAX_LOG2 = 40 };
 
 struct pending_alias { struct val *v; const char *name; int line; struct pending_alias *next; };
 struct parser {
@@ -20,49 +20,6 @@ struct parser {
 	struct pending_alias *alias;
 	struct suf_table **table; int ntable, table_size;
 };
-
-/* ---- lists ---------------------------------------------------------------- */
-
-struct ints { int64_t *v; int n, size; };
-
-static void
-push(struct arena *a, struct ints *l, int64_t x)
-{
-	if (l->n == l->size) {
-		int64_t *more = arena_alloc(a, (size_t)(l->size = 2 * l->size + 16) * sizeof *more);
-		if (l->n)
-			memcpy(more, l->v, (size_t)l->n * sizeof *more);
-		l->v = more;
-	}
-	l->v[l->n++] = x;
-}
-
-/* [1,2,3] */
-static struct ints
-int_list(struct parser *ps)
-{
-	struct ints l = { 0 };
-	lex_expect(&ps->lx, "[");
-	while (!ps->lx.failed && !lex_is(&ps->lx, "]")) {
-		if (l.n)
-			lex_expect(&ps->lx, ",");
-		push(ps->p->arena, &l, lex_int(&ps->lx, INT64_MIN, INT64_MAX));
-	}
-	lex_expect(&ps->lx, "]");
-	return l;
-}
-
-/* A list of at most max numbers. */
-static int
-int_array(struct parser *ps, int max, int64_t *to)
-{
-	struct ints l = int_list(ps);
-	if (l.n > max)
-		lex_fail(&ps->lx, "a list of %d numbers, at most %d are allowed", l.n, max);
-	for (int k = 0; k < l.n && k < max; k++)
-		to[k] = l.v[k];
-	return l.n < max ? l.n : max;
-}
 
 /* ---- values --------------------------------------------------------------- */
 
@@ -247,7 +204,7 @@ table(struct parser *ps)
 			lex_fail(lx, "the table '%.60s' is defined twice", t->name);
 	lex_expect(lx, "=");
 	while (!lx->failed && lx->kind == T_WORD)
-		push(ps->p->arena, &l, lex_int(lx, INT64_MIN, INT64_MAX));
+		lex_push(lx, &l, lex_int(lx, INT64_MIN, INT64_MAX));
 	t->v = l.v;
 	t->len = (uint32_t)l.n;
 	if (ps->ntable == ps->table_size) {
@@ -281,157 +238,9 @@ attribute(struct parser *ps, struct node *n)
 	else if (attr_desc[key].kind == 'F')
 		ir_set_f64(ps->p, n, key, lex_double(lx));
 	else {
-		struct ints l = int_list(ps);
+		struct ints l = lex_ints(lx);
 		ir_set_ints(ps->p, n, key, l.n, l.v);
 	}
-}
-
-static uint32_t
-u32(struct parser *ps)
-{
-	return (uint32_t)lex_int(&ps->lx, 0, UINT32_MAX);
-}
-
-/* One field of a step's map, mm or rows after its name and '='; false: no such field. */
-static bool
-map_field(struct parser *ps, struct suf_map *m, const char *key)
-{
-	int64_t dim[SUF_MAX_DIM];
-	if (!strcmp(key, "dim")) {
-		m->ndim = (uint32_t)int_array(ps, SUF_MAX_DIM, dim);
-		for (uint32_t k = 0; k < m->ndim; k++)
-			m->dim[k] = (uint32_t)dim[k];
-	} else if (!strcmp(key, "so"))
-		int_array(ps, SUF_MAX_DIM, m->so);
-	else if (!strcmp(key, "sa"))
-		int_array(ps, SUF_MAX_DIM, m->sa);
-	else if (!strcmp(key, "sb"))
-		int_array(ps, SUF_MAX_DIM, m->sb);
-	else if (!strcmp(key, "out0"))
-		m->out0 = (uint64_t)lex_int(&ps->lx, 0, INT64_MAX);
-	else if (!strcmp(key, "a0"))
-		m->a0 = (uint64_t)lex_int(&ps->lx, 0, INT64_MAX);
-	else if (!strcmp(key, "b0"))
-		m->b0 = (uint64_t)lex_int(&ps->lx, 0, INT64_MAX);
-	else
-		return false;
-	return true;
-}
-
-static bool
-mm_field(struct parser *ps, struct suf_mm *m, const char *key)
-{
-	if (!strcmp(key, "sa"))
-		int_array(ps, 4, m->sa);
-	else if (!strcmp(key, "sb"))
-		int_array(ps, 4, m->sb);
-	else if (!strcmp(key, "a0"))
-		m->a0 = (uint64_t)lex_int(&ps->lx, 0, INT64_MAX);
-	else if (!strcmp(key, "b0"))
-		m->b0 = (uint64_t)lex_int(&ps->lx, 0, INT64_MAX);
-	else if (!strcmp(key, "batch"))
-		m->batch = u32(ps);
-	else if (!strcmp(key, "bh"))
-		m->bh = u32(ps);
-	else if (!strcmp(key, "rows"))
-		m->rows = u32(ps);
-	else if (!strcmp(key, "inner"))
-		m->inner = u32(ps);
-	else if (!strcmp(key, "cols"))
-		m->cols = u32(ps);
-	else
-		return false;
-	return true;
-}
-
-static bool
-rows_field(struct parser *ps, struct suf_rows *r, const char *key)
-{
-	if (!strcmp(key, "count"))
-		r->count = (uint64_t)lex_int(&ps->lx, 0, INT64_MAX);
-	else if (!strcmp(key, "first"))
-		r->first = u32(ps);
-	else if (!strcmp(key, "inc"))
-		r->inc = u32(ps);
-	else if (!strcmp(key, "period"))
-		r->period = u32(ps);
-	else if (!strcmp(key, "level"))
-		r->level = u32(ps);
-	else
-		return false;
-	return true;
-}
-
-/* {key=.., key=..} of a map, mm or rows */
-static void
-group(struct parser *ps, struct suf_map *map, struct suf_mm *mm, struct suf_rows *rows)
-{
-	struct lexer *lx = &ps->lx;
-	lex_expect(lx, "{");
-	do {
-		const char *key = lex_take(lx, T_WORD, "a field");
-		lex_expect(lx, "=");
-		bool known = !lx->failed && (map ? map_field(ps, map, key) : mm ? mm_field(ps, mm, key) : rows_field(ps, rows, key));
-		if (!known)
-			lex_fail(lx, "a step has no field '%.60s' here", key);
-	} while (lex_accept(lx, ","));
-	lex_expect(lx, "}");
-}
-
-static const struct suf_table *
-table_reference(struct parser *ps)
-{
-	const char *name = lex_take(&ps->lx, T_TABLE, "a table such as $gelu");
-	for (int k = 0; k < ps->ntable; k++)
-		if (!strcmp(ps->table[k]->name, name))
-			return ps->table[k];
-	lex_fail(&ps->lx, "the table '%.60s' is not defined", name);
-	return NULL;
-}
-
-/* A number of the step; it must fit the field. */
-static bool
-step_number(struct parser *ps, struct suf_step *s, const char *key)
-{
-#define FIELD(name) \
-	if (!strcmp(key, #name)) { \
-		int64_t x = lex_int(&ps->lx, INT64_MIN, INT64_MAX); \
-		s->name = (__typeof__(s->name))x; \
-		if ((int64_t)s->name != x) \
-			lex_fail(&ps->lx, "%lld does not fit the field " #name, (long long)x); \
-		return true; \
-	}
-	FIELD(id)
-#include "step_fields.def"
-#undef FIELD
-	return false;
-}
-
-static void
-step_field(struct parser *ps, struct suf_step *s)
-{
-	struct lexer *lx = &ps->lx;
-	struct arena *a = ps->p->arena;
-	const char *key = lex_take(lx, T_WORD, "a field of a step");
-	lex_expect(lx, "=");
-	if (lx->failed)
-		return;
-	if (!strcmp(key, "map")) {
-		struct suf_map *m = arena_alloc(a, sizeof *m);
-		group(ps, m, NULL, NULL);
-		s->map = m;
-	} else if (!strcmp(key, "mm")) {
-		struct suf_mm *m = arena_alloc(a, sizeof *m);
-		group(ps, NULL, m, NULL);
-		s->mm = m;
-	} else if (!strcmp(key, "rows")) {
-		struct suf_rows *r = arena_alloc(a, sizeof *r);
-		group(ps, NULL, NULL, r);
-		s->rows = r;
-	} else if (!strcmp(key, "table"))
-		s->table = table_reference(ps);
-	else if (!step_number(ps, s, key))
-		lex_fail(lx, "a step has no field '%.60s'", key);
 }
 
 static const char *
@@ -532,7 +341,7 @@ operation(struct parser *ps, int nout, struct val **out)
 	if (lex_accept(lx, "{")) {
 		do {
 			if (is_step)
-				step_field(ps, n->step);
+				parse_step_field(lx, n->step, ps->table, ps->ntable);
 			else
 				attribute(ps, n);
 		} while (lex_accept(lx, ","));
@@ -580,7 +389,7 @@ header(struct parser *ps, const struct options *opt)
 		if (lex_accept(lx, "file"))
 			ps->loc_file = lex_take(lx, T_STRING, "a file name");
 		else if (lex_accept(lx, "next_id"))
-			ps->p->next_id = u32(ps);
+			ps->p->next_id = (uint32_t)lex_int(lx, 0, UINT32_MAX);
 		else if (lex_accept(lx, "rounds"))
 			ps->p->nrounds = (int)lex_int(lx, 0, INT32_MAX);
 		else if (lex_accept(lx, "wire"))
