@@ -12,7 +12,10 @@
 
 #define MEAN_SQUARE(d) "{(mean (pow " d " 2)) (mean (mul " d " " d "))}"
 #define CENTRED        "(sub x (mean x))"
-#define VARIANCE       "(add " MEAN_SQUARE(CENTRED) " E)"
+/* the mean square of what is left without the mean, or E[x^2] - E[x]^2 */
+#define VARIANCE \
+	"{(add " MEAN_SQUARE(CENTRED) " E)" \
+	" (add (sub " MEAN_SQUARE("x") " {(mul (mean x) (mean x)) (pow (mean x) 2)}) E)}"
 #define INV_ROOT(v)    "{(recip (sqrt " v ")) (div 1 (sqrt " v ")) (pow " v " -0.5)}"
 #define ROOT(v)        "{(sqrt " v ") (pow " v " 0.5)}"
 
@@ -32,7 +35,7 @@ static struct val *as_vector(struct prog *p, struct val *c)
 {
 	int64_t n = c->dim[c->rank - 1];
 
-	return c->rank == 1 ? c : const_view(p, c, c->type.sec, 1, &n);
+	return const_view(p, c, c->type.sec, 1, &n);
 }
 
 static struct node *make_norm(struct prog *p, struct val *root, struct val *x, double eps, struct val *gamma, struct val *beta)

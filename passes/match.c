@@ -222,8 +222,10 @@ int64_t offset_at(const struct val *t, int rank, const int64_t *pos)
 	return at;
 }
 
-struct val *const_view(struct prog *p, const struct val *c, enum sec sec, int rank, const int64_t *dim)
+struct val *const_view(struct prog *p, struct val *c, enum sec sec, int rank, const int64_t *dim)
 {
+	if (c->type.sec == sec && c->rank == rank && memcmp(c->dim, dim, (size_t)rank * sizeof *dim) == 0)
+		return c;
 	return ir_const(p, c->name, c->dtype, sec, rank, dim, c->data);
 }
 

@@ -46,8 +46,8 @@ bool next_pos(int rank, const int64_t *dim, int64_t *pos);
 /* The offset of the element of t that broadcasts to position pos of a tensor of `rank` >= t->rank. */
 int64_t offset_at(const struct val *t, int rank, const int64_t *pos);
 
-/* The same constant with another shape, or other secrecy. */
-struct val *const_view(struct prog *, const struct val *, enum sec, int rank, const int64_t *dim);
+/* The constant with this shape and secrecy: itself, or another one on the same data. */
+struct val *const_view(struct prog *, struct val *, enum sec, int rank, const int64_t *dim);
 /* A public vector of n elements, all `fill`. */
 struct val *const_fill(struct prog *, const char *name, int64_t n, double fill);
 /* A new constant of the shape of `like`; the caller fills *data. */

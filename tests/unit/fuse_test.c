@@ -58,7 +58,9 @@ static struct val *make_layernorm(struct ctx *c, struct val *x, const struct nor
 {
 	struct val *m = mean_over(c, x, o->axis), *d = bin(c, OP_sub, x, m);
 	struct val *d2 = o->duplicate ? bin(c, OP_sub, x, o->duplicate > 1 ? mean(c, x) : m) : d;
-	struct val *var = bin(c, OP_add, num(c, o->eps), mean_over(c, squared(c, cast(c, d2, o->casts), o->square), o->axis));
+	struct val *var = o->square < 2 ? mean_over(c, squared(c, cast(c, d2, o->casts), o->square), o->axis)
+		: bin(c, OP_sub, mean(c, squared(c, x, o->square - 2)), squared(c, m, o->square - 2));
+	var = bin(c, OP_add, num(c, o->eps), var);
 	struct val *y = o->root ? bin(c, OP_mul, d, inverse_root(c, var, o->root)) : bin(c, OP_div, d, un(c, OP_sqrt, var));
 
 	return affine(c, cast(c, y, o->casts), o->affine);
@@ -69,7 +71,7 @@ static void test_layernorm(void **state)
 	static const struct norm form[] = {
 		{ 0, 0, 3, 0, 0, 1e-5, 2 }, { 1, 0, 3, 0, 0, 1e-12, 2 }, { 0, 0, 3, 1, 0, 1e-5, 2 }, { 0, 0, 3, 2, 1, 1e-5, 2 },
 		{ 0, 1, 3, 0, 0, 1e-5, 2 }, { 1, 2, 7, 0, 1, 1e-5, 2 }, { 0, 3, 11, 0, 0, 1e-2, 2 }, { 0, 0, 0, 0, 0, 1e-5, 2 },
-		{ 0, 0, 1, 0, 0, 1e-5, 2 }, { 0, 0, 2, 0, 0, 1e-5, 2 },
+		{ 0, 0, 1, 0, 0, 1e-5, 2 }, { 0, 0, 2, 0, 0, 1e-5, 2 }, { 2, 0, 3, 0, 0, 1e-5, 2 }, { 3, 1, 3, 0, 1, 1e-5, 2 },
 	};
 	struct ctx c;
 
