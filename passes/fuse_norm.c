@@ -6,9 +6,14 @@
  * over the last axis, eps must be a positive constant of at most 1e-2: anything
  * else is not a norm that the gates know and is left alone.
  *
+ * Division by the Euclidean norm is RMSNorm with gamma 1/sqrt(n).  It forgets a
+ * positive factor of its operand, so a division in front of it, by the number of
+ * tokens in a mean over a secret mask, is dropped: no gate divides by a secret.
+ *
  * Reads shapes and public constants only.  Linear in nodes and uses.
  */
 #include "match.h"
+#include <math.h>
 
 #define MEAN_SQUARE(d) "{(mean (pow " d " 2)) (mean (mul " d " " d "))}"
 #define CENTRED        "(sub x (mean x))"
@@ -112,6 +117,82 @@ static bool fuse_centre(struct prog *p, struct val *root, bool layernorm)
 	return true;
 }
 
+/* ---- x / |x| --------------------------------------------------------------- */
+
+#define LENGTH "{n=(reduce_l2 x) (sqrt n=(reduce_sum {(mul x x) (pow x 2)}))}"
+static const char unit_vector[] = "(div x {(expand c=(clip " LENGTH ")) c=(clip " LENGTH ") (expand " LENGTH ") " LENGTH "})";
+
+/* Is v the same along its axis `axis`? */
+static bool same_along(const struct val *v, int axis)
+{
+	const struct node *n = v->def;
+	bool reduced[MAX_RANK] = { false };
+	const int64_t *axes;
+	int naxes, k;
+
+	if (axis < 0 || v->dim[axis] == 1)
+		return true;
+	if (n == NULL)
+		return false;
+	switch (n->op) {
+	case OP_cast: case OP_clip: case OP_scale: case OP_neg:
+		return same_along(n->in[0], axis);
+	case OP_expand:
+		return same_along(n->in[0], axis - (v->rank - n->in[0]->rank));
+	case OP_reduce_sum: case OP_reduce_mean:
+		axes = ir_ints(n, ATTR_axes, &naxes);
+		for (int i = 0; i < naxes; i++)
+			reduced[axes[i] < 0 ? axes[i] + n->in[0]->rank : axes[i]] = true;
+		if (ir_int(n, ATTR_keepdims))
+			return same_along(n->in[0], axis);
+		for (k = 0; k < n->in[0]->rank; k++)
+			if (!reduced[k] && axis-- == 0)
+				break;
+		return same_along(n->in[0], k);
+	default:
+		return false;
+	}
+}
+
+/* x = a / c with c > 0 the same along the last axis: a.  A sum over m elements keeps about 1/sqrt(m) of its
+ * size, half way between a sum and a mean, because any number of them may be masked. */
+static struct val *without_divisor(struct prog *p, struct val *x, struct node *at)
+{
+	struct node *d = x->def;
+	struct val *a;
+
+	if (d == NULL || d->op != OP_div || !same_shape(d->in[0], x))
+		return x;
+	const struct val *c = d->in[1];
+	if (c->def == NULL || c->def->op != OP_clip || !(ir_f64(c->def, ATTR_lo) > 0) || !same_along(c, c->rank - 1))
+		return x;
+	a = d->in[0];
+	if (a->def && a->def->op == OP_reduce_sum) {
+		double m = (double)ir_count(a->def->in[0]) / (double)ir_count(a);
+		a = make_scale(p, at, &at->loc, a, exp2(-ceil(log2(m) / 2)))->out[0];
+	}
+	return a;
+}
+
+static bool fuse_unit_vector(struct prog *p, struct val *root)
+{
+	struct match m;
+	double least = 1e-12;
+
+	if (!match(p, &m, root, unit_vector) || !reduces_last_axis(m.letter['n']->def))
+		return false;
+	struct val *x = m.letter['x'], *c = m.letter['c'];
+	if (c && !(ir_f64(c->def, ATTR_hi) >= 1e4 && (least = ir_f64(c->def, ATTR_lo)) > 0 && least <= 1e-2))
+		return false;
+	if (ir_is_const(x) || !same_shape(x, root))
+		return false;
+	int64_t last = x->dim[x->rank - 1];
+	struct val *gamma = const_fill(p, "unit_gamma", last, 1 / sqrt((double)last));
+	x = without_divisor(p, x, root->def);
+	make_norm(p, root, x, least * least / (double)last, gamma, NULL);
+	return true;
+}
+
 /* Casts from float to float, which exporters put around norms. */
 static void drop_float_casts(struct prog *p)
 {
@@ -130,11 +211,12 @@ bool pass_fuse_norm(struct prog *p)
 
 	drop_float_casts(p);
 	for (struct node *n = p->first; n; n = after) {
-		after = n->next; /* nodes behind n: absorbed ones are looked up again below */
+		after = n->next; /* may be absorbed below: looked up again then */
 		struct val *root = n->out[0];
 		if (n->op != OP_div && n->op != OP_mul && n->op != OP_add)
 			continue;
-		if (n->op == OP_add ? fuse_tf(p, root) : fuse_centre(p, root, true) || fuse_centre(p, root, false))
+		if (n->op == OP_add ? fuse_tf(p, root) : fuse_centre(p, root, true) || fuse_centre(p, root, false)
+		    || (n->op == OP_div && fuse_unit_vector(p, root)))
 			after = root->def ? root->def->next : p->first;
 	}
 	return true;

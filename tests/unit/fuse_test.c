@@ -137,6 +137,67 @@ static void test_rmsnorm(void **state)
 	}
 }
 
+static struct val *reduce(struct ctx *c, enum op op, struct val *a, int64_t axis, bool keep)
+{
+	int64_t dim[MAX_RANK];
+	int rank = 0;
+
+	for (int k = 0; k < a->rank; k++)
+		if (k != axis || keep)
+			dim[rank++] = k == axis ? 1 : a->dim[k];
+	struct val *v = op_n(c, op, 1, &a, rank, dim);
+	ir_set_ints(c->p, v->def, ATTR_axes, 1, &axis);
+	ir_set_int(c->p, v->def, ATTR_keepdims, keep);
+	return v;
+}
+
+static struct val *at_least(struct ctx *c, struct val *a, double lo)
+{
+	struct val *v = un(c, OP_clip, a);
+
+	ir_set_f64(c->p, v->def, ATTR_lo, lo);
+	ir_set_f64(c->p, v->def, ATTR_hi, (double)INFINITY);
+	return v;
+}
+
+/* x / |x| of the mean over a secret mask: sentence encoders. */
+static void test_unit_vector(void **state)
+{
+	struct ctx c;
+
+	(void)state;
+	for (int i = 0; i < 6; i++) {
+		start(&c, 60 + (uint64_t)i);
+		struct val *x = input(&c, DT_F32, DIMS(2, 5, 8)), *y = reduce(&c, OP_reduce_sum, x, 1, false);
+		if (i >= 3) {
+			struct val *mask = reshaped(&c, cast(&c, input(&c, DT_I64, DIMS(2, 5)), true), DIMS(2, 5, 1));
+			if (i < 5)
+				mask = op_n(&c, OP_expand, 1, &mask, DIMS(2, 5, 8));
+			y = reduce(&c, OP_reduce_sum, bin(&c, OP_mul, x, mask), 1, false);
+			/* in the last case the divisor differs along the last axis: it has to stay */
+			struct val *total = i < 5 ? reduce(&c, OP_reduce_sum, mask, 1, false) : input(&c, DT_F32, DIMS(2, 8));
+			y = bin(&c, OP_div, y, at_least(&c, total, 1e-9));
+		}
+		struct val *len = i == 1 ? un(&c, OP_sqrt, reduce(&c, OP_reduce_sum, squared(&c, y, 1), 1, true)) : reduce(&c, OP_reduce_l2, y, 1, true);
+		if (i != 2)
+			len = at_least(&c, len, 1e-12);
+		if (i & 1)
+			len = op_n(&c, OP_expand, 1, &len, DIMS(2, 8));
+		ir_add_output(c.p, bin(&c, OP_div, y, len));
+		run_pass(&c, pass_fuse_norm);
+		assert_int_equal(count(&c, OP_rmsnorm), 1);
+		assert_int_equal(count(&c, OP_div), i == 5);
+		assert_int_equal(count(&c, OP_reduce_l2) + count(&c, OP_sqrt), 0);
+		finish(&c);
+	}
+	start(&c, 69); /* the length along another axis */
+	struct val *x = input(&c, DT_F32, DIMS(8, 8));
+	ir_add_output(c.p, bin(&c, OP_div, x, reduce(&c, OP_reduce_l2, x, 0, true)));
+	run_pass(&c, pass_fuse_norm);
+	assert_int_equal(count(&c, OP_rmsnorm), 0);
+	finish(&c);
+}
+
 static void test_not_a_norm(void **state)
 {
 	static const struct norm form[] = {
@@ -442,6 +503,7 @@ int main(void)
 		cmocka_unit_test(test_layernorm),
 		cmocka_unit_test(test_layernorm_tf),
 		cmocka_unit_test(test_rmsnorm),
+		cmocka_unit_test(test_unit_vector),
 		cmocka_unit_test(test_not_a_norm),
 		cmocka_unit_test(test_gelu),
 		cmocka_unit_test(test_silu),
