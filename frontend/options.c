@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * options.c -- the options of compilation, shared by all commands, and loading of models.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "frontend/cmd.h"
+#include "frontend/onnx.h"
+
+enum { KEY_SHAPE = 0x100, KEY_DIM, KEY_WEIGHTS, KEY_OUTPUT_TO, KEY_GATES, KEY_RING, KEY_FRAC, KEY_CALIBRATE, KEY_DUMP, KEY_STOP, KEY_DIAG, KEY_ARGMAX,
+       KEY_TARGET, KEY_LATER };
+
+static const struct argp_option options[] = {
+	{ "shape", KEY_SHAPE, "NAME=1x128", 0, "Bind the shape of an input (repeatable)", 1 },
+	{ "dim", KEY_DIM, "SYMBOL=128", 0, "Bind a symbolic dimension (repeatable)", 1 },
+	{ "weights", KEY_WEIGHTS, "SETTING", 0, "Who may know the weights: masked (neither party); default masked", 2 },
+	{ "output-to", KEY_OUTPUT_TO, "PARTY", 0, "Who gets the outputs: 0, 1 or both; default 1", 2 },
+	{ "gates", KEY_GATES, "SET", 0, "Gate set: sigma, or auto; see --list-gates", 2 },
+	{ "calibrate", KEY_CALIBRATE, "FILE.npz", 0, "Example inputs that bound values the graph does not bound", 3 },
+	{ "ring-bits", KEY_RING, "N", 0, "Force one ring width, 16 to 64", 3 },
+	{ "frac-bits", KEY_FRAC, "F", 0, "Force the fraction bits, 4 to 24; default 12", 3 },
+	{ "argmax", KEY_ARGMAX, NULL, 0, "Give the index of the largest element of each output instead of the output", 3 },
+	{ "target", KEY_TARGET, "TARGET", 0, "cpu", 3 },
+	{ "dump", KEY_DUMP, "PASS", 0, "Print the program after this pass", 4 },
+	{ "stop-after", KEY_STOP, "PASS", 0, "Stop after this pass", 4 },
+	{ "diagnostics", KEY_DIAG, "text|json", 0, "Form of errors and warnings on standard error", 4 },
+	{ "verbose", 'v', NULL, 0, "Say what each pass does and how long it takes", 4 },
+	{ "quiet", 'q', NULL, 0, "No warnings", 4 },
+	{ "public", KEY_LATER, "NAME", OPTION_HIDDEN, NULL, 0 },
+	{ "objective", KEY_LATER, "WHAT", OPTION_HIDDEN, NULL, 0 },
+	{ "network", KEY_LATER, "NET", OPTION_HIDDEN, NULL, 0 },
+	{ "save-gates", KEY_LATER, "FILE", OPTION_HIDDEN, NULL, 0 },
+	{ "max-error", KEY_LATER, "E", OPTION_HIDDEN, NULL, 0 },
+	{ "batch", KEY_LATER, "N", OPTION_HIDDEN, NULL, 0 },
+	{ 0 }
+};
+
+/* ---- values --------------------------------------------------------------- */
+
+static int64_t
+whole(struct argp_state *state, const char *option, const char *text, int64_t lo, int64_t hi)
+{
+	char *end;
+	errno = 0;
+	long long x = strtoll(text, &end, 10);
+	if (end == text || *end || errno || x < lo || x > hi)
+		argp_error(state, "%s: expected a whole number from %lld to %lld, found '%s'", option, (long long)lo, (long long)hi, text);
+	return x;
+}
+
+void
+split_binding(struct argp_state *state, char *arg, const char **name, const char **value)
+{
+	char *equals = strrchr(arg, '=');
+	if (!equals || equals == arg || !equals[1])
+		argp_error(state, "expected NAME=VALUE, found '%s'", arg);
+	else {
+		*equals = 0;
+		*name = arg;
+		*value = equals + 1;
+	}
+}
+
+static void
+bind_dims(struct argp_state *state, struct common *c, char *arg, bool symbol)
+{
+	struct dim_binding b = { .symbol = symbol };
+	const char *value = "";
+	split_binding(state, arg, &b.name, &value);
+	char *copy = arena_strdup(c->arena, value), *save = NULL;
+	for (char *d = strtok_r(copy, "x", &save); d; d = strtok_r(NULL, "x", &save)) {
+		if (b.rank == (symbol ? 1 : MAX_RANK))
+			argp_error(state, "--%s %s: too many dimensions in '%s'", symbol ? "dim" : "shape", b.name, value);
+		b.dim[b.rank++] = whole(state, symbol ? "--dim" : "--shape", d, 1, INT32_MAX);
+	}
+	struct dim_binding *list = arena_alloc(c->arena, (size_t)(c->opt.nbind + 1) * sizeof *list);
+	if (c->opt.nbind)
+		memcpy(list, c->opt.bind, (size_t)c->opt.nbind * sizeof *list);
+	list[c->opt.nbind++] = b;
+	c->opt.bind = list;
+}
+
+static void
+set_weights(struct argp_state *state, struct common *c, const char *arg)
+{
+	if (!strcmp(arg, "masked"))
+		c->opt.weights = WEIGHTS_MASKED;
+	else if (!strcmp(arg, "owner") || !strcmp(arg, "public"))
+		argp_error(state, "--weights=%s is not in this version; supported: masked (neither party knows the weights)", arg);
+	else
+		argp_error(state, "--weights: expected masked, found '%s'", arg);
+}
+
+static void
+set_gates(struct argp_state *state, struct common *c, const char *arg)
+{
+	if (!strcmp(arg, "sigma") || !strcmp(arg, "auto"))
+		c->opt.gates = arg;
+	else if (!strcmp(arg, "suf") || !strcmp(arg, "compact"))
+		argp_error(state, "--gates=%s: this gate set is not in this version; supported: sigma, auto", arg);
+	else
+		argp_error(state, "--gates: there is no gate set '%s'; supported: sigma, auto", arg);
+}
+
+static const char *
+pass_name(struct argp_state *state, const char *option, const char *arg)
+{
+	for (int k = 0; k < npasses; k++)
+		if (!strcmp(passes[k].name, arg))
+			return passes[k].name;
+	char list[512] = "";
+	for (int k = 0, at = 0; k < npasses; k++)
+		at += snprintf(list + at, sizeof list - (size_t)at, "%s%s", k ? ", " : "", passes[k].name);
+	argp_error(state, "%s: there is no pass '%s'; passes: %s", option, arg, list);
+	return NULL;
+}
+
+static void
+set_output_to(struct argp_state *state, struct common *c, const char *arg)
+{
+	if (!strcmp(arg, "both"))
+		c->opt.output_to = 2;
+	else if (!strcmp(arg, "0") || !strcmp(arg, "1"))
+		c->opt.output_to = *arg - '0';
+	else
+		argp_error(state, "--output-to: expected 0, 1 or both, found '%s'", arg);
+}
+
+static void
+set_diagnostics(struct argp_state *state, struct common *c, const char *arg)
+{
+	c->json = !strcmp(arg, "json");
+	if (!c->json && strcmp(arg, "text"))
+		argp_error(state, "--diagnostics: expected text or json, found '%s'", arg);
+}
+
+static void
+set_target(struct argp_state *state, const char *arg)
+{
+	if (!strcmp(arg, "cuda"))
+		argp_error(state, "--target=cuda is not in this version; supported: cpu");
+	else if (strcmp(arg, "cpu"))
+		argp_error(state, "--target: expected cpu, found '%s'", arg);
+}
+
+/* An option of the documented command line that a later version brings: which one was it? */
+static void
+refuse_later(struct argp_state *state)
+{
+	const char *arg = state->argv[state->next - 1];
+	if (strncmp(arg, "--", 2) && state->next >= 2)
+		arg = state->argv[state->next - 2];
+	argp_error(state, "%.*s is not in this version; see --help for what is", (int)strcspn(arg, "="), arg);
+}
+
+static error_t
+parse(int key, char *arg, struct argp_state *state)
+{
+	struct common *c = state->input;
+	switch (key) {
+	case KEY_SHAPE: bind_dims(state, c, arg, false); break;
+	case KEY_DIM: bind_dims(state, c, arg, true); break;
+	case KEY_WEIGHTS: set_weights(state, c, arg); break;
+	case KEY_OUTPUT_TO: set_output_to(state, c, arg); break;
+	case KEY_GATES: set_gates(state, c, arg); break;
+	case KEY_RING: c->opt.ring_bits = (int)whole(state, "--ring-bits", arg, 16, 64); break;
+	case KEY_FRAC: c->opt.frac_bits = (int)whole(state, "--frac-bits", arg, 4, 24); break;
+	case KEY_CALIBRATE: c->opt.calibrate = arg; break;
+	case KEY_DUMP: c->opt.dump = pass_name(state, "--dump", arg); break;
+	case KEY_STOP: c->opt.stop_after = pass_name(state, "--stop-after", arg); break;
+	case KEY_DIAG: set_diagnostics(state, c, arg); break;
+	case KEY_ARGMAX: c->opt.argmax = true; break;
+	case KEY_TARGET: set_target(state, arg); break;
+	case KEY_LATER: refuse_later(state); break;
+	case 'v': c->opt.verbose = true; break;
+	case 'q': c->opt.quiet = true; break;
+	case ARGP_KEY_ARG:
+		if (c->opt.model)
+			argp_error(state, "one model at a time: '%s' and '%s'", c->opt.model, arg);
+		c->opt.model = arg;
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+const struct argp common_argp = { options, parse, NULL, NULL, NULL, NULL, NULL };
+
+void
+common_init(struct common *c)
+{
+	*c = (struct common){ .opt = { .weights = WEIGHTS_MASKED, .output_to = 1, .gates = "auto" }, .arena = arena_new() };
+}
+
+void
+common_free(struct common *c)
+{
+	arena_free(c->arena);
+}
+
+/* ---- models --------------------------------------------------------------- */
+
+static bool
+readable(const char *path, struct diag *d)
+{
+	struct stat st;
+	struct loc loc = { .file = path, .index = -1 };
+	if (stat(path, &st) || access(path, R_OK))
+		diag_error(d, &loc, "read", "cannot read the file: %s", strerror(errno));
+	else if (S_ISDIR(st.st_mode))
+		diag_error(d, &loc, "read", "is a directory, expected a file");
+	else
+		return true;
+	return false;
+}
+
+static bool
+has_suffix(const char *path, const char *suffix)
+{
+	size_t n = strlen(path), k = strlen(suffix);
+	return n > k && !strcmp(path + n - k, suffix);
+}
+
+struct prog *
+load_model(const struct options *opt, struct diag *d, int *status)
+{
+	*status = STATUS_FILES;
+	if (!readable(opt->model, d) || (opt->calibrate && !readable(opt->calibrate, d)))
+		return NULL;
+	*status = STATUS_MODEL;
+	struct prog *p = NULL;
+	if (has_suffix(opt->model, ".ir")) {
+		FILE *f = fopen(opt->model, "r");
+		if (!f)
+			return NULL;
+		p = ir_parse(f, opt->model, opt, d);
+		fclose(f);
+	} else
+		p = onnx_import(opt->model, opt, d);
+	if (p)
+		*status = STATUS_OK;
+	return p;
+}
+
+struct prog *
+compile_model(const struct options *opt, struct diag *d, int *status)
+{
+	struct prog *p = load_model(opt, d, status);
+	if (p && !run_passes(p, opt, stdout)) {
+		*status = STATUS_MODEL;
+		ir_free(p);
+		p = NULL;
+	}
+	return p;
+}
