@@ -208,6 +208,21 @@ bool exec_encode(const struct suf_tensor *t, const void *data, uint64_t *to, uin
 	return true;
 }
 
+bool exec_encode_inputs(struct prog *p, const struct exec *e, const struct examples *ex, int64_t example, uint64_t **in)
+{
+	const struct suf_program *sp = exec_program(e);
+	for (int k = 0; k < p->nin; k++) {
+		uint64_t bad;
+		if (exec_encode(&sp->input[k], example_at(p, ex, k, example), in[k], &bad))
+			continue;
+		diag_error(p->diag, NULL, "input-range", "element %llu of the input '%s' does not fit: %s", (unsigned long long)bad, p->in[k]->name,
+		           sp->input[k].onehot ? "row numbers go from 0 to the rows of the table" : "it is too large for the ring");
+		diag_hint(p->diag, sp->input[k].onehot ? "the table has %u rows" : "the ring has %u bits", sp->input[k].onehot ? sp->input[k].onehot : sp->input[k].bits);
+		return false;
+	}
+	return true;
+}
+
 int64_t exec_signed(uint64_t x, unsigned bits)
 {
 	return (int64_t)(x << (64 - bits)) >> (64 - bits);

@@ -4,6 +4,7 @@
  */
 #ifndef SUFC_EXEC_H
 #define SUFC_EXEC_H
+#include "passes/examples.h"
 #include "passes/passes.h"
 #include "run.h"
 
@@ -21,6 +22,7 @@ SUF_MUST_USE enum suf_err exec_random_seeds(struct exec_seeds *);
 uint64_t exec_wire_count(const struct suf_tensor *);
 /* The user's array (float or int64_t as .integer says) as ring elements.  False: *bad is the first element that does not fit. */
 bool exec_encode(const struct suf_tensor *, const void *data, uint64_t *to, uint64_t *bad);
+bool exec_encode_inputs(struct prog *, const struct exec *, const struct examples *, int64_t example, uint64_t **in); /* false: an error was reported */
 void exec_decode(const struct suf_tensor *, const uint64_t *from, float *to); /* signed, over 2^frac */
 
 typedef void exec_trace(void *, const struct suf_run *, const struct suf_step *);

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * verify_test.c -- verification of a transformer on several examples: errors
+ * are small where the float program says so, and a wrong program is noticed.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "npy.h"
+#include "passes/verify.h"
+#include "random_model.h"
+
+static void read_ids(struct model *m, struct examples *ex, int64_t count, int64_t top)
+{
+	char path[] = "/tmp/verify_test_XXXXXX.npy", text[256];
+	int64_t s = m->p->in[0]->dim[0], dim[1] = { count * s }, ids[256];
+	int fd = mkstemps(path, 4);
+	assert_true(fd >= 0);
+	close(fd);
+	for (int64_t i = 0; i < count * s; i++)
+		ids[i] = (int64_t)((double)top * model_uniform(m));
+	assert_int_equal(npy_write(path, 0600, NPY_I64, 1, dim, ids, text), SUF_OK);
+	assert_true(examples_read(m->p, ex, 0, path));
+	assert_true(examples_complete(m->p, ex));
+	assert_int_equal(ex->count, count);
+	unlink(path);
+}
+
+static void test_examples(void **state)
+{
+	(void)state;
+	struct model m;
+	struct examples ex = { .count = 0 };
+	struct exec_seeds seeds;
+	struct verify v;
+	model_init(&m, 91);
+	model_transformer(&m, 5, 16, 1, 2, 4, true);
+	read_ids(&m, &ex, 3, 50);
+	assert_int_equal(exec_random_seeds(&seeds), SUF_OK);
+	if (!verify_run(m.p, &m.opt, &ex, &seeds, &v))
+		fail_msg("%s", model_log(&m));
+	assert_true(v.nrow > 15);
+	assert_true(v.opened > 300);
+	bool seen = false;
+	for (int k = 0; k < v.nrow; k++) {
+		const struct verify_row *r = &v.row[k];
+		if (!(r->max_error < 0.05))
+			fail_msg("%s: %g", r->val->name, r->max_error);
+		assert_int_equal(r->count, 3 * ir_count(r->val));
+		seen |= !strcmp(r->val->name, "logits");
+	}
+	assert_true(seen);
+	assert_true(v.row[0].max_error <= 0.5001 / 4096); /* the embedding: rounded once */
+	char *text; size_t size;
+	FILE *to = open_memstream(&text, &size);
+	verify_print(m.p, &v, to);
+	fclose(to);
+	assert_non_null(strstr(text, "layer0.gelu "));
+	assert_non_null(strstr(text, "bit for bit"));
+	free(text);
+	model_free(&m);
+}
+
+static void test_bad_ids(void **state)
+{
+	(void)state;
+	struct model m;
+	struct examples ex = { .count = 0 };
+	struct exec_seeds seeds;
+	struct verify v;
+	model_init(&m, 92);
+	model_transformer(&m, 5, 16, 1, 2, 4, false);
+	read_ids(&m, &ex, 1, 5000);
+	assert_int_equal(exec_random_seeds(&seeds), SUF_OK);
+	assert_false(verify_run(m.p, &m.opt, &ex, &seeds, &v));
+	assert_non_null(strstr(model_log(&m), "ids"));
+	model_free(&m);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_examples),
+		cmocka_unit_test(test_bad_ids),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
