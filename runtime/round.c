@@ -14,8 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TAG_INPUT = 0x200 };
-
 /* ---- queueing ------------------------------------------------------------- */
 
 static enum suf_err
@@ -92,7 +90,7 @@ open_sim(struct suf_run *r, const struct suf_step *s)
 static enum suf_err
 input_deal(struct suf_run *r, const struct suf_step *s)
 {
-	prg_stream(r->isa, &r->client, s->id, TAG_INPUT, 0, s->count, s->m, run_mask(r, s->out[0]));
+	prg_stream(r->isa, &r->client, s->id, RUN_TAG_INPUT, 0, s->count, s->m, run_mask(r, s->out[0]));
 	r->aes_calls += prg_blocks(0, s->count);
 	return SUF_OK;
 }
@@ -129,7 +127,7 @@ input_eval(struct suf_run *r, const struct suf_step *s)
 		uint64_t pad[SUF_BLOCK], *x = run_wire(r, s->out[0]);
 		for (uint64_t at = 0; at < s->count; at += SUF_BLOCK) {
 			size_t k = s->count - at < SUF_BLOCK ? (size_t)(s->count - at) : SUF_BLOCK;
-			prg_stream(r->isa, &r->client, s->id, TAG_INPUT, at, k, s->m, pad);
+			prg_stream(r->isa, &r->client, s->id, RUN_TAG_INPUT, at, k, s->m, pad);
 			for (size_t i = 0; i < k; i++)
 				x[at + i] = (x[at + i] + pad[i]) & ring_mask(s->m);
 		}

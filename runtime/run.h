@@ -35,6 +35,7 @@ enum suf_part {
 enum part_kind { KIND_CORR, KIND_XORC, KIND_DPF, KIND_MASK };
 enum step_form { FORM_LOCAL, FORM_SHARED, FORM_MASKED };
 enum { SENT_BOTH = 2, SENT_CLIENT = 3 };
+enum { RUN_TAG_INPUT = 0x200 }; /* stream tag of an input's mask, in the client's stream; word i masks element i */
 struct part_desc { const char *name; enum suf_op step; enum part_kind kind; };
 struct step_desc { const char *name; int nin, nout; enum step_form form; const char *doc; };
 extern const struct part_desc suf_part_desc[SUF_NPART];
