@@ -13,19 +13,24 @@
 #include <math.h>
 #include "passes/gate/build.h"
 
-struct clipped { struct val *d, *i, *y; unsigned shift; };
+struct clipped { struct val *d, *i, *y; };
 
-/* y and the bits d = [y >= 0], i = [lo <= y < hi]. */
-static struct clipped
-clip_bits_of(struct gb *g, struct val *x, unsigned shift, int64_t lo, int64_t hi, const char *name)
+/* y = x >> shift and the bits d = [y >= 0], i = [lo <= y < hi], |lo|, |hi| <= 2^clip_bits.  False: the ring has
+ * no room for y - lo and y - hi. */
+static bool
+clip_bits_of(struct gb *g, struct val *x, unsigned shift, unsigned clip_bits, int64_t lo, int64_t hi, const char *name, struct clipped *k)
 {
-	const unsigned n = x->type.bits, w = b_width(x), most = n - shift;
-	const unsigned wide = w - shift + 1, b = wide < most ? wide : most; /* one bit more than y: y - threshold fits */
-	struct val *y = b_trunc_reduce(g, x, shift, b);
+	const unsigned w = b_width(x), most = x->type.bits - shift;
+	unsigned b = w > shift ? w - shift + 1 : 1; /* one bit more than y: y - threshold fits */
+	b = b > clip_bits + 2 ? b : clip_bits + 2;
+	if (clip_bits + 2 > most)
+		return b_ring_error(g, shift + clip_bits + 2);
+	struct val *y = b_trunc_reduce(g, x, shift, b < most ? b : most);
 	const int64_t from[2] = { 0, lo }, to[2] = { 0, hi };
 	const uint64_t count = b_count(x);
-	struct val *bits = b_drelu(g, y, b, 2, from, to, arena_printf(g->p->arena, "%s_interval", name));
-	return (struct clipped){ b_part(g, bits, 0, count), b_part(g, bits, count, count), y, shift };
+	struct val *bits = b_drelu(g, y, y->type.bits, 2, from, to, arena_printf(g->p->arena, "%s_interval", name));
+	*k = (struct clipped){ b_part(g, bits, 0, count), b_part(g, bits, count, count), y };
+	return true;
 }
 
 static unsigned
@@ -43,7 +48,9 @@ gate_relu_minus(struct gb *g, const char *name, unsigned clip_bits, double (*dif
 	struct val *x = g->at->in[0];
 	const unsigned n = x->type.bits, f = frac_of(g);
 	const int64_t clip = (1 << clip_bits) - 1;
-	struct clipped k = clip_bits_of(g, x, f - 6, -clip, clip, name); /* steps of 1/64 */
+	struct clipped k;
+	if (!clip_bits_of(g, x, f - 6, clip_bits, -clip, clip, name, &k)) /* steps of 1/64 */
+		return false;
 	const int64_t icept[4] = { clip, clip, 0, 0 }, slope[4] = { 0, 0, -1, 1 };
 	struct val *c = b_open(g, b_lin4(g, k.d, k.i, k.y, clip_bits, icept, slope, arena_printf(g->p->arena, "%s_magnitude", name)));
 	int64_t *t = b_words(g, 1u << clip_bits);
@@ -65,7 +72,9 @@ gate_odd(struct gb *g, const char *name, unsigned step_bits, unsigned clip_bits,
 	const unsigned e = step_bits < f ? step_bits : f;
 	clip_bits -= step_bits - e;
 	const int64_t clip = (1 << clip_bits) - 1;
-	struct clipped k = clip_bits_of(g, x, f - e, -clip - 1, clip + 1, name);
+	struct clipped k;
+	if (!clip_bits_of(g, x, f - e, clip_bits, -clip - 1, clip + 1, name, &k))
+		return false;
 	const int64_t icept[4] = { clip, clip, -1, 0 }, slope[4] = { 0, 0, -1, 1 };
 	struct val *c = b_open(g, b_lin4(g, k.d, k.i, k.y, clip_bits, icept, slope, arena_printf(g->p->arena, "%s_magnitude", name)));
 	int64_t *t = b_words(g, 1u << clip_bits);

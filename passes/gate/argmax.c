@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * argmax.c -- index of the first maximum along the last axis: a tournament on
+ * argmax.c -- index of the first maximum along an axis: a tournament on
  * (value, index) pairs.  A later element wins only if it is larger by at least 1.
  * DReLU and select of SIGMA (eprint 2023/1269), section 4.3.
  * Opened, each under its own pad: per comparison a bit, the winner's value and index.
@@ -33,12 +33,9 @@ bool
 expand_sigma_argmax(struct prog *p, struct node *n)
 {
 	struct gb g = { p, n };
-	struct val *x = n->in[0];
-	int64_t axis = ir_int(n, ATTR_axis);
-	axis += axis < 0 ? x->rank : 0;
-	if (axis != x->rank - 1)
-		BUG("'%s': argmax along axis %lld of %d", x->name, (long long)axis, x->rank);
-	const uint64_t len = (uint64_t)x->dim[x->rank - 1];
+	const int64_t axis = ir_int(n, ATTR_axis), rank = n->in[0]->rank;
+	const uint64_t len = (uint64_t)n->in[0]->dim[axis < 0 ? axis + rank : axis];
+	struct val *x = b_axis_last(&g, n->in[0], axis); /* rows in the order of the output */
 	struct suf_rows at = b_rows(b_count(x) / len, len);
 	const unsigned w = b_max_ring(x), cmp = w < x->type.bits ? w - 1 : w, bits = n->out[0]->type.bits;
 	struct val *v = b_reduce(&g, x, w), *index = indices(&g, x, &at, bits);

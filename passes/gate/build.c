@@ -62,6 +62,16 @@ b_done(struct gb *g, struct val *v)
 	return true;
 }
 
+bool
+b_ring_error(struct gb *g, unsigned need)
+{
+	const struct val *out = g->at->out[0];
+	diag_error(g->p->diag, &g->at->loc, "ring-too-small", "'%s' (%s) needs a ring of at least %u bits with %u fraction bits; the ring has %u",
+	           out->name, op_desc[g->at->op].name, need, out->type.frac, out->type.bits);
+	diag_hint(g->p->diag, "choose a larger ring: --ring-bits=%u", need);
+	return false;
+}
+
 const struct node *
 b_maker(const struct val *v)
 {
@@ -271,6 +281,45 @@ static struct suf_map
 flat_map(uint64_t count)
 {
 	return (struct suf_map){ .ndim = 1, .dim = { (uint32_t)count }, .so = { 1 }, .sa = { 1 }, .sb = { 1 } };
+}
+
+/* The order of axes with `axis` at the end: dims, and strides in x. */
+static int
+last_axis(const struct val *x, int64_t axis, int64_t *dim, int64_t *stride)
+{
+	int64_t own[MAX_RANK];
+	int at = (int)(axis < 0 ? axis + x->rank : axis), n = 0;
+	b_contiguous(x->rank, x->dim, own);
+	for (int k = 0; k <= x->rank; k++) {
+		int j = k == x->rank ? at : k;
+		if (k == at)
+			continue;
+		dim[n] = x->dim[j];
+		stride[n++] = own[j];
+	}
+	return at;
+}
+
+struct val *
+b_axis_last(struct gb *g, struct val *x, int64_t axis)
+{
+	int64_t dim[MAX_RANK], sa[MAX_RANK], so[MAX_RANK];
+	if (last_axis(x, axis, dim, sa) == x->rank - 1)
+		return x;
+	b_contiguous(x->rank, dim, so);
+	const struct suf_map map = b_map(x->rank, dim, so, sa, NULL);
+	return b_lin(g, 1, x, 0, NULL, 0, x->type.bits, &map);
+}
+
+struct val *
+b_axis_back(struct gb *g, struct val *rows, const struct val *like, int64_t axis)
+{
+	int64_t dim[MAX_RANK], sa[MAX_RANK], so[MAX_RANK];
+	if (last_axis(like, axis, dim, so) == like->rank - 1)
+		return rows;
+	b_contiguous(like->rank, dim, sa);
+	const struct suf_map map = b_map(like->rank, dim, so, sa, NULL);
+	return b_lin(g, 1, rows, 0, NULL, 0, rows->type.bits, &map);
 }
 
 /* ---- local steps --------------------------------------------------------------- */

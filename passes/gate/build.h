@@ -24,6 +24,11 @@ struct val *b_step(struct gb *, struct suf_step, enum sec, int nin, struct val *
 bool b_done(struct gb *, struct val *v);
 /* The same for another node whose work was done with this one's. */
 void b_done_node(struct gb *, struct node *, struct val *v);
+/* Reports that the gate needs a ring of `need` bits; returns false. */
+bool b_ring_error(struct gb *, unsigned need);
+/* x with `axis` moved to the end, as rows; b_axis_back() restores the order of `like`.  axis may be negative. */
+struct val *b_axis_last(struct gb *, struct val *x, int64_t axis);
+struct val *b_axis_back(struct gb *, struct val *rows, const struct val *like, int64_t axis);
 /* Bits b with -2^(b-1) <= x < 2^(b-1) whatever the program's inputs are; the ring's if nothing better follows
  * from the steps before (the result of a faithful truncation by s has n-s bits). */
 unsigned b_width(const struct val *);
@@ -77,7 +82,7 @@ struct val *b_matmul(struct gb *, struct val *a, struct val *b, struct val *bias
 bool gate_relu_minus(struct gb *, const char *name, unsigned clip_bits, double (*diff)(double));
 bool gate_odd(struct gb *, const char *name, unsigned step_bits, unsigned clip_bits, double offset, double (*half)(double));
 bool gate_norm(struct gb *, bool center);
-bool gate_softmax(struct gb *, const struct suf_rows *);
+struct val *gate_softmax(struct gb *, struct val *x, const struct suf_rows *); /* MASKED; NULL: an error was reported */
 /* softmax.c: largest element of each row; in a ring of b_max_ring() bits, where x differences fit. */
 unsigned b_max_ring(const struct val *x);
 struct val *b_row_max(struct gb *, struct val *x, const struct suf_rows *, unsigned diff_bits);

@@ -10,8 +10,11 @@
  * Opened: the two extensions in full, each under its pads, m bits; the product's
  * top m-s bits, under its own pads.  Every pad hides one opening; that it also
  * stands in later shares is harmless, since those carry pads of their own
- * (docs/gates.md, "Masks made of pads").  The error of a narrow opening depends
- * on the dropped bits of the shares, which are uniform: at most one unit.
+ * (docs/gates.md, "Masks made of pads").
+ *
+ * Error of a narrow opening of v: with a, d the dropped bits of the shares and
+ * r' = r mod 2^s, the result is (v + 2^(s-1) + r' - a - d) / 2^s, so it is off by
+ * (2^(s-1) + r' - a - d) / 2^s: mean about 0, standard deviation 0.5, less than 1.5 units.
  */
 #include "passes/gate/compact_chain.h"
 

@@ -10,6 +10,6 @@
 struct val *b_gapext(struct gb *, struct val *x, unsigned m);
 /* a b; both operands are opened b_gapext results.  No key at all. */
 struct val *b_product_define_last(struct gb *, struct val *a, struct val *b, const struct suf_mm *);
-/* Opens the top n-s bits of v + 2^(s-1); |v| < 2^(n-1): round(v / 2^s) up to one unit, in n-s bits. */
+/* Opens the top n-s bits of v + 2^(s-1); |v| < 2^(n-1): v / 2^s in n-s bits, off by less than 1.5 units. */
 struct val *b_open_narrow(struct gb *, struct val *v, unsigned s);
 #endif

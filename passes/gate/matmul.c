@@ -136,6 +136,14 @@ open_result(struct gb *g, struct val *z)
 	return true;
 }
 
+static bool
+batch_error(struct gb *g)
+{
+	diag_error(g->p->diag, &g->at->loc, "batch-axes", "'%s': the operands are broadcast over more than two batch axes that cannot be joined", g->at->out[0]->name);
+	diag_hint(g->p->diag, "reshape the operands so that broadcast and other batch axes do not alternate");
+	return false;
+}
+
 /* weight @ x: as (x^T weight^T)^T, since the first operand of the step is a wire */
 static bool
 weight_first(struct gb *g, struct stack a, struct stack b)
@@ -146,7 +154,7 @@ weight_first(struct gb *g, struct stack a, struct stack b)
 	transpose(&b);
 	struct suf_mm mm = product(&b, &a, &ok);
 	if (!ok)
-		BUG("'%s': a product over more than two batch axes", n->out[0]->name);
+		return batch_error(g);
 	struct val *z = b_open(g, b_matmul(g, n->in[1], n->in[0], NULL, &mm));
 	const int64_t cols = b.rows, rows = a.cols, batch = (int64_t)(b_count(z) / (uint64_t)(rows * cols));
 	const int64_t dim[3] = { batch, rows, cols }, so[3] = { rows * cols, cols, 1 }, sa[3] = { rows * cols, 1, rows }, sb[3] = { 0, 0, 1 };
@@ -179,7 +187,7 @@ expand_sigma_matmul(struct prog *p, struct node *n)
 		mm = product(&sa, &sb, &ok);
 	}
 	if (!ok)
-		BUG("'%s': a product over more than two batch axes", n->out[0]->name);
+		return batch_error(&g);
 	struct val *bias = n->nin > 2 ? n->in[2] : NULL;
 	if (!bias || ir_is_const(bias))
 		return open_result(&g, b_matmul(&g, a, b, bias, &mm));

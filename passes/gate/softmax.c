@@ -91,32 +91,33 @@ reciprocal(struct gb *g, struct val *sum, uint64_t longest, unsigned n, unsigned
 	return b_open(g, b_lut(g, i, q, n, b_table(g, name, 1u << q, t)));
 }
 
-bool
-gate_softmax(struct gb *g, const struct suf_rows *rows)
+struct val *
+gate_softmax(struct gb *g, struct val *x, const struct suf_rows *rows)
 {
-	struct val *x = g->at->in[0];
-	const unsigned n = x->type.bits, f = x->type.frac, w = b_max_ring(x);
-	if (f < 7 || f > 16 || g->at->out[0]->type.frac != f || n < 2 * f + 4)
-		BUG("'%s': softmax with %u fraction bits in a ring of %u", x->name, f, n);
+	const unsigned n = x->type.bits, f = g->at->in[0]->type.frac, w = b_max_ring(x);
+	if (f < 7 || f > 16 || g->at->out[0]->type.frac != f)
+		BUG("'%s': softmax with %u fraction bits", x->name, f);
+	if (n < 2 * f + 4) {
+		b_ring_error(g, 2 * f + 4);
+		return NULL;
+	}
 	const uint64_t longest = rows->first + (uint64_t)rows->inc * (rows->period - 1);
 	struct val *xw = b_reduce(g, x, w);
 	struct val *most = b_row_max(g, xw, rows, w < n ? w - 1 : w);
 	struct val *e = neg_exp(g, b_row_lin(g, -1, xw, 1, most, rows), n, f);
 	struct val *inv = reciprocal(g, b_row_sum(g, e, rows), longest, n, f);
 	struct val *prod = b_open(g, b_mul_rows(g, e, inv, rows));
-	return b_done(g, b_trunc_slack(g, prod, f, n)); /* <= 2^(2f) */
+	return b_trunc_slack(g, prod, f, n); /* <= 2^(2f) */
 }
 
 bool
 expand_sigma_softmax(struct prog *p, struct node *n)
 {
 	struct gb g = { p, n };
-	const struct val *x = n->in[0];
-	int64_t axis = ir_int(n, ATTR_axis);
-	axis += axis < 0 ? x->rank : 0;
-	if (axis != x->rank - 1)
-		BUG("'%s': softmax along axis %lld of %d", x->name, (long long)axis, x->rank);
-	const uint64_t len = (uint64_t)x->dim[x->rank - 1];
+	struct val *x = n->in[0];
+	const int64_t axis = ir_int(n, ATTR_axis);
+	const uint64_t len = (uint64_t)x->dim[axis < 0 ? axis + x->rank : axis];
 	const struct suf_rows rows = b_rows(b_count(x) / len, len);
-	return gate_softmax(&g, &rows);
+	struct val *y = gate_softmax(&g, b_axis_last(&g, x, axis), &rows);
+	return y && b_done(&g, b_axis_back(&g, y, x, axis));
 }

@@ -12,5 +12,6 @@ expand_sigma_softmax_tril(struct prog *p, struct node *n)
 	const uint64_t rows = (uint64_t)ir_int(n, ATTR_rows), past = (uint64_t)ir_int_or(n, ATTR_past, 0);
 	const uint64_t packed = rows * (past + 1) + rows * (rows - 1) / 2;
 	const struct suf_rows r = b_tril_rows(b_count(n->in[0]) / packed * rows, rows, past);
-	return gate_softmax(&g, &r);
+	struct val *y = gate_softmax(&g, n->in[0], &r);
+	return y && b_done(&g, y);
 }
