@@ -234,11 +234,29 @@ void exec_decode(const struct suf_tensor *t, const uint64_t *from, float *to)
 		to[i] = (float)ldexp((double)exec_signed(from[i], t->bits), -t->frac);
 }
 
+void exec_decode_integers(const struct suf_tensor *t, const uint64_t *from, int64_t *to)
+{
+	for (uint64_t i = 0, n = elements(t); i < n; i++)
+		to[i] = exec_signed(from[i], t->bits) >> t->frac;
+}
+
 /* ---- runs ---------------------------------------------------------------------- */
 
 enum suf_err exec_random_seeds(struct exec_seeds *s)
 {
 	return prg_os_random(s, sizeof *s);
+}
+
+/* The masks of the model stay, as they do between sessions. */
+struct exec_seeds exec_seeds_of(const struct exec_seeds *s, uint64_t example)
+{
+	struct exec_seeds own = *s;
+	struct prg_seed *const seed[3] = { &own.party[0], &own.party[1], &own.client };
+	own.session += example;
+	for (int k = 0; k < 3; k++)
+		for (int i = 0; i < 8; i++)
+			seed[k]->b[i] ^= (uint8_t)(example >> 8 * i);
+	return own;
 }
 
 void exec_set_seeds(struct suf_run *r, const struct exec_seeds *s, int from, int to)

@@ -17,6 +17,7 @@ const struct val *exec_value(const struct exec *, uint32_t step); /* first outpu
 /* Everything random of one session. */
 struct exec_seeds { struct prg_seed party[2], model[2], client; uint64_t session; };
 SUF_MUST_USE enum suf_err exec_random_seeds(struct exec_seeds *);
+struct exec_seeds exec_seeds_of(const struct exec_seeds *, uint64_t example); /* the sessions of many examples */
 
 /* Elements of a tensor on the wire: rows * onehot for row numbers. */
 uint64_t exec_wire_count(const struct suf_tensor *);
@@ -24,6 +25,7 @@ uint64_t exec_wire_count(const struct suf_tensor *);
 bool exec_encode(const struct suf_tensor *, const void *data, uint64_t *to, uint64_t *bad);
 bool exec_encode_inputs(struct prog *, const struct exec *, const struct examples *, int64_t example, uint64_t **in); /* false: an error was reported */
 void exec_decode(const struct suf_tensor *, const uint64_t *from, float *to); /* signed, over 2^frac */
+void exec_decode_integers(const struct suf_tensor *, const uint64_t *from, int64_t *to);
 
 typedef void exec_trace(void *, const struct suf_run *, const struct suf_step *);
 /* One run in the clear with exactly the arithmetic of the protocol.  in[k], out[k] by prog->in, prog->out; text: 256 bytes. */

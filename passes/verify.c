@@ -14,12 +14,12 @@
 #include "passes/exec_priv.h"
 #include "passes/verify.h"
 
-struct watch { struct verify_row *row; int index; uint32_t step; }; /* index: of the float results */
+struct target { struct verify_row *row; int index; uint32_t step; }; /* index: of the float results */
 /* Digests of x + r and of r.  by_seeds: the sign of a table look-up lies in the seeds of the trees, the
  * simulation does not know it; the parties must still agree. */
 struct view { uint64_t seen, mask, party[2]; bool by_seeds; };
 struct checker {
-	struct watch *watch; int nwatch;
+	struct target *target; int ntarget;
 	void **result;                   /* of the example */
 	struct view *view;               /* by step id, from the simulation */
 	uint32_t wrong[3];               /* first step that differs: party 0, 1, dealer; 0: none */
@@ -54,7 +54,7 @@ static bool is_message(const struct suf_step *s) { return s->op == SUF_open || s
 
 /* ---- the simulation ------------------------------------------------------------ */
 
-static void compare(struct checker *c, const struct watch *w, const uint64_t *x)
+static void compare(struct checker *c, const struct target *w, const uint64_t *x)
 {
 	struct verify_row *row = w->row;
 	const struct val *v = row->val;
@@ -82,9 +82,9 @@ static void on_simulation(void *arg, const struct suf_run *r, const struct suf_s
 		if (s->op != SUF_open)
 			c->view[s->id].mask = digest(r->mask + at, NULL, s->count, ring);
 	}
-	for (int k = 0; k < c->nwatch; k++)
-		if (c->watch[k].step == s->id)
-			compare(c, &c->watch[k], r->wire + c->watch[k].row->val->slot);
+	for (int k = 0; k < c->ntarget; k++)
+		if (c->target[k].step == s->id)
+			compare(c, &c->target[k], r->wire + c->target[k].row->val->slot);
 }
 
 /* ---- dealer and parties -------------------------------------------------------- */
@@ -169,10 +169,10 @@ static bool is_copy(const struct node *n)
 }
 
 /* Values that stand for a float value, the first of each step, but no copies. */
-static void watch(struct prog *p, int nvals, struct checker *c, struct verify *out)
+static void choose_targets(struct prog *p, int nvals, struct checker *c, struct verify *out)
 {
 	int *first = arena_alloc(p->arena, (size_t)p->next_id * sizeof *first);
-	c->watch = arena_alloc(p->arena, (size_t)(nvals + 1) * sizeof *c->watch);
+	c->target = arena_alloc(p->arena, (size_t)(nvals + 1) * sizeof *c->target);
 	out->row = arena_alloc(p->arena, (size_t)(nvals + 1) * sizeof *out->row);
 	for (int i = nvals - 1; i >= 0; i--) {
 		const struct val *v = p->vals[i];
@@ -185,7 +185,7 @@ static void watch(struct prog *p, int nvals, struct checker *c, struct verify *o
 		if (i < 0 || is_copy(n))
 			continue;
 		out->row[out->nrow] = (struct verify_row){ .val = p->vals[i] };
-		c->watch[c->nwatch++] = (struct watch){ &out->row[out->nrow++], i, n->step->id };
+		c->target[c->ntarget++] = (struct target){ &out->row[out->nrow++], i, n->step->id };
 	}
 	c->view = arena_alloc(p->arena, (size_t)p->next_id * sizeof *c->view);
 	for (const struct node *n = p->first; n; n = n->next)
@@ -219,17 +219,14 @@ bool verify_run(struct prog *p, const struct options *opt, const struct examples
 	}
 	if (!finish(p, opt))
 		return false;
-	struct checker c = { .nwatch = 0 };
-	watch(p, nvals, &c, out);
+	struct checker c = { .ntarget = 0 };
+	choose_targets(p, nvals, &c, out);
 	struct exec *e = exec_new(p);
 	const struct suf_program *sp = exec_program(e);
 	struct buffers b = { words(p->arena, sp->input, sp->ninput), words(p->arena, sp->output, sp->noutput), words(p->arena, sp->output, sp->noutput) };
 	bool ok = true;
 	for (int64_t i = 0; ok && i < ex->count; i++) {
-		struct exec_seeds own = *seeds;
-		own.session += (uint64_t)i;
-		for (int k = 0; k < 2; k++)      /* another session of the same seeds file */
-			own.party[k].b[15] ^= (uint8_t)i, own.party[k].b[14] ^= (uint8_t)(i >> 8);
+		struct exec_seeds own = exec_seeds_of(seeds, (uint64_t)i);
 		c.result = result[i];
 		ok = exec_encode_inputs(p, e, ex, i, b.in) && one_example(p, e, &own, &c, &b, out);
 	}
