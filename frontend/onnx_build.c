@@ -182,7 +182,7 @@ struct val *onnx_reshape(struct onnx_node *o, struct val *a, int rank, const int
 		return ONNX_NULL(o, "shape", "cannot reshape %s to %s", onnx_val_text(o->c->mem, a), onnx_shape_text(o->c->mem, rank, dim));
 	if (ir_is_const(a))
 		return ir_const(o->c->p, take_name(o), a->dtype, a->type.sec, rank, dim, a->data);
-	if (rank == a->rank && !memcmp(dim, a->dim, (size_t)rank * sizeof *dim) && !o->name)
+	if (rank == a->rank && !memcmp(dim, a->dim, (size_t)rank * sizeof *dim))
 		return a;
 	return onnx_emit(o, OP_reshape, 1, &a, a->dtype, rank, dim, NULL);
 }
@@ -333,6 +333,11 @@ static bool zero_or_one(double x)
 	return x == 0 || x == 1;
 }
 
+static bool is_01_const(const struct val *v)
+{
+	return onnx_all(v, zero_or_one);
+}
+
 bool onnx_is_01(const struct val *v)
 {
 	const struct node *n = v->def;
@@ -340,7 +345,7 @@ bool onnx_is_01(const struct val *v)
 
 	if (v->is_wire_input && strstr(v->name, "attention_mask")) /* the contract of this input everywhere */
 		return true;
-	if (v->dtype == DT_BOOL || onnx_all(v, zero_or_one))
+	if (v->dtype == DT_BOOL || is_01_const(v))
 		return true;
 	if (!n)
 		return false;
@@ -367,24 +372,41 @@ struct val *onnx_not(struct onnx_node *o, struct val *x)
 	return onnx_cast(o, r, DT_BOOL);
 }
 
+/* MASKED where f is 0, f of 0 and 1.  A constant factor of f gives a constant
+ * addend of its own: what hides it is public structure. */
+static struct val *mask_where_zero(struct onnx_node *o, struct val *f)
+{
+	const struct node *n = f->def;
+	struct val *fixed = NULL, *open, *m;
+
+	if (n && n->op == OP_mul && (is_01_const(n->in[0]) || is_01_const(n->in[1]))) {
+		int k = ir_is_const(n->in[0]) ? 0 : 1;
+		fixed = onnx_binary(o, OP_sub, onnx_scalar(o, 1), n->in[k]);
+		fixed = onnx_binary(o, OP_mul, fixed, onnx_scalar(o, MASKED));
+		f = n->in[1 - k];
+		if (!fixed)
+			return NULL;
+	}
+	open = onnx_binary(o, OP_sub, onnx_scalar(o, 1), f);
+	m = onnx_binary(o, OP_mul, open, onnx_scalar(o, MASKED));
+	return fixed ? onnx_binary(o, OP_add, fixed, m) : m;
+}
+
 /* A secret condition selects by arithmetic: b + c * (a - b).  Where one side is
  * "masked" this is an additive mask. */
 static struct val *where_secret(struct onnx_node *o, struct val *c, struct val *a, struct val *b)
 {
 	const char *name = take_name(o);
 	bool mask_a = onnx_all(a, onnx_is_masked), mask_b = onnx_all(b, onnx_is_masked);
-	struct val *f = onnx_cast(o, c, DT_F32), *other = mask_a ? b : a;
+	struct val *f = onnx_cast(o, c, DT_F32), *other = mask_a ? b : a, *m;
 
 	if (a->dtype != DT_F32)
 		return ONNX_NULL(o, "unsupported-op", "chooses between integers by the secret %s", onnx_val_text(o->c->mem, c));
+	if (!f)
+		return NULL;
 	if (mask_a || mask_b) {
-		if (mask_b)
-			f = f ? onnx_binary(o, OP_sub, onnx_scalar(o, 1), f) : NULL;
-		bool zero = onnx_all(other, onnx_is_zero) && ir_count(other) == 1 && f && other->rank <= f->rank;
-		struct val *masked = onnx_scalar(o, MASKED);
-		o->name = zero ? name : NULL;
-		struct val *m = onnx_binary(o, OP_mul, f, masked);
-		if (zero)
+		m = mask_a ? onnx_binary(o, OP_mul, f, onnx_scalar(o, MASKED)) : mask_where_zero(o, f);
+		if (m && onnx_all(other, onnx_is_zero) && ir_count(other) == 1 && other->rank <= m->rank)
 			return m;
 		o->name = name;
 		return onnx_binary(o, OP_add, other, m);

@@ -66,6 +66,7 @@ bool onnx_is_initializer(const struct onnx_ctx *, const char *name);
 void onnx_define(struct onnx_ctx *, const struct loc *, const char *name, struct val *); /* NULL: its definition failed */
 bool onnx_clean_text(const char *);                /* no control characters */
 void onnx_inputs(struct onnx_ctx *);
+bool onnx_reaches(const struct onnx_ctx *, const char *name, const char *op, const char *or_op); /* does such an operator depend on name? */
 
 /* onnx_tensor.c */
 enum { ONNX_DTYPE_BAD = -1 };

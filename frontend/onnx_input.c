@@ -166,8 +166,7 @@ static bool input_shape(struct onnx_ctx *c, const Onnx__ValueInfoProto *info, co
 	return ok;
 }
 
-/* Do the angles of Sin or Cos depend on this input? */
-static bool feeds_angles(const struct onnx_ctx *c, const char *input)
+bool onnx_reaches(const struct onnx_ctx *c, const char *name, const char *op, const char *or_op)
 {
 	const Onnx__GraphProto *g = c->graph;
 	struct arena *own = arena_new();
@@ -175,7 +174,7 @@ static bool feeds_angles(const struct onnx_ctx *c, const char *input)
 	size_t n = 0;
 	bool hit = false;
 
-	reached[n++] = input;
+	reached[n++] = name;
 	for (size_t k = 0; k < g->n_node && !hit; k++) {
 		const Onnx__NodeProto *pb = g->node[k];
 		bool reaches = false;
@@ -184,7 +183,7 @@ static bool feeds_angles(const struct onnx_ctx *c, const char *input)
 				reaches = !strcmp(pb->input[j], reached[i]);
 		if (!reaches || !pb->op_type || !pb->n_output)
 			continue;
-		hit = !strcmp(pb->op_type, "Sin") || !strcmp(pb->op_type, "Cos");
+		hit = !strcmp(pb->op_type, op) || (or_op && !strcmp(pb->op_type, or_op));
 		reached[n++] = pb->output[0];
 	}
 	arena_free(own);
@@ -223,7 +222,7 @@ static void import_input(struct onnx_ctx *c, const Onnx__ValueInfoProto *info, c
 	if (dt == ONNX_DTYPE_BAD)
 		diag_error(c->diag, &loc, "dtype", "the input is of type %s, want a tensor of float, integer or bool", type ? onnx_dtype_name(type->elem_type) : "other than tensor");
 	else if (input_shape(c, info, t, &rank, dim)) {
-		if (dt == DT_I64 && rank > 0 && !strcmp(info->name, "position_ids") && feeds_angles(c, info->name))
+		if (dt == DT_I64 && rank > 0 && !strcmp(info->name, "position_ids") && onnx_reaches(c, info->name, "Sin", "Cos"))
 			v = positions(c, info->name, rank, dim, t);
 		if (!v) {
 			v = ir_val(c->p, info->name, (enum dtype)dt, (struct type){ .sec = SEC_SECRET }, rank, dim);

@@ -264,8 +264,11 @@ static struct val *gather_const(struct onnx_node *o, struct val *a, struct val *
 		dim[r++] = ids->dim[d];
 	for (int d = axis + 1; d < a->rank; d++)
 		dim[r++] = a->dim[d];
-	if (n == 1) { /* a slice */
-		struct val *s = onnx_slice(o, a, axis, index[0], 1, 1);
+	bool run = n > 0;
+	for (int64_t i = 1; i < n; i++)
+		run = run && index[i] == index[0] + i;
+	if (run) { /* neighbours: a slice */
+		struct val *s = n == size ? a : onnx_slice(o, a, axis, index[0], 1, n);
 		onnx_last(o);
 		return onnx_reshape(o, s, rank, dim);
 	}

@@ -177,8 +177,15 @@ bool lower_dropout(struct onnx_node *o)
 		diag_hint(o->c->diag, "call model.eval() before the export");
 		return false;
 	}
-	if (o->nout > 1 && *o->pb->output[1])
-		return ONNX_FAIL(o, "unsupported-op", "the mask output of Dropout is not supported");
+	if (o->nout > 1) { /* the mask: everything is kept */
+		bool *keep = onnx_fold_data(o, DT_BOOL, o->in[0]->rank, o->in[0]->dim);
+		for (int64_t i = 0, n = ir_count(o->in[0]); keep && i < n; i++)
+			keep[i] = true;
+		o->name = o->pb->output[1];
+		o->out[1] = onnx_fold_val(o, DT_BOOL, SEC_PUBLIC, o->in[0]->rank, o->in[0]->dim, keep);
+		if (!o->out[1])
+			return false;
+	}
 	return onnx_done(o, o->in[0]);
 }
 

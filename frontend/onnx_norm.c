@@ -85,9 +85,36 @@ static struct val *norm(struct onnx_node *o, struct val *x, struct val *gamma, s
 	return onnx_reshape(o, y, x->rank, x->dim);
 }
 
+/* The other outputs: mean and 1 / standard deviation, kept axes. */
+static bool norm_statistics(struct onnx_node *o, int64_t from, double eps)
+{
+	struct val *x = o->in[0];
+	int64_t axes[MAX_RANK];
+	int axis, n = 0;
+
+	if (!onnx_axis(o, from, x->rank, &axis))
+		return false;
+	for (int d = axis; d < x->rank; d++)
+		axes[n++] = d;
+	o->name = o->pb->output[1];
+	struct val *mean = o->out[1] = onnx_reduce(o, OP_reduce_mean, x, n, axes, true);
+	if (o->nout < 3)
+		return mean != NULL;
+	struct val *diff = onnx_binary(o, OP_sub, x, mean);
+	struct val *var = onnx_reduce(o, OP_reduce_mean, onnx_binary(o, OP_mul, diff, diff), n, axes, true);
+	struct val *dev = var ? onnx_binary(o, OP_add, var, onnx_scalar(o, eps)) : NULL;
+	dev = onnx_unary(o, OP_sqrt, dev);
+	o->name = o->pb->output[2];
+	o->out[2] = onnx_unary(o, OP_recip, dev);
+	o->name = NULL;
+	return o->out[2] != NULL;
+}
+
 bool lower_layer_norm(struct onnx_node *o)
 {
 	struct val *beta = o->nin > 2 ? o->in[2] : NULL;
+	if (o->nout > 1 && !norm_statistics(o, onnx_attr_int(o, "axis", -1), onnx_attr_f64(o, "epsilon", 1e-5)))
+		return false;
 	return onnx_done(o, norm(o, o->in[0], o->in[1], beta, onnx_attr_int(o, "axis", -1), onnx_attr_f64(o, "epsilon", 1e-5), true));
 }
 

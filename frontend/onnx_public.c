@@ -202,6 +202,17 @@ static struct val *ids_equal(struct onnx_node *o, struct val *ids, double pad, c
 	return onnx_cast(o, onnx_reshape(o, hit, ids->rank, ids->dim), DT_BOOL);
 }
 
+/* Positions counted from the tokens that are no padding (RoBERTa): taken to be
+ * counted from all tokens.  With padding at the end this changes padded rows only. */
+static struct val *no_padding(struct onnx_node *o, const struct val *ids)
+{
+	void *data = onnx_fold_data(o, DT_BOOL, ids->rank, ids->dim);
+	diag_warning(o->c->diag, &o->loc, "assumed-positions", "positions are counted as if %s had no padding: they must be known to the compiler", ids->name);
+	diag_hint(o->c->diag, "pad sequences at their end only, and mask the padding with attention_mask");
+	onnx_last(o);
+	return onnx_fold_val(o, DT_BOOL, SEC_PUBLIC, ids->rank, ids->dim, data);
+}
+
 bool lower_equal(struct onnx_node *o)
 {
 	int k = ir_is_const(o->in[0]) ? 1 : 0; /* the secret side */
@@ -213,7 +224,9 @@ bool lower_equal(struct onnx_node *o)
 	if (!ir_scalar_value(c, &value) || c->rank > x->rank || c->dtype != x->dtype)
 		return refuse_comparison(o);
 	bool binary = onnx_is_01(x);
-	if (x->dtype == DT_I64 && table_rows(o, o->pb->input[k]) > 0) {
+	if (x->dtype == DT_I64 && table_rows(o, o->pb->input[k]) > 0 && onnx_reaches(o->c, o->pb->output[0], "CumSum", NULL)) {
+		r = no_padding(o, x);
+	} else if (x->dtype == DT_I64 && table_rows(o, o->pb->input[k]) > 0) {
 		r = ids_equal(o, x, value, o->pb->input[k]);
 	} else if (value == 0 && (x->dtype == DT_I64 || binary)) {
 		struct val *set = non_zero(o, x);
