@@ -31,18 +31,11 @@ build_program() {
 	local model=$1 out=$2 line
 	shift 2
 	"$build/sufc" "$model" -o "$out.c" "$@" >"$out.log" || return
-	line=$(sed -n 's/^[[:space:]]*\(build: \)\{0,1\}\(clang .*\)$/\2/p' "$out.log" | head -n 1)
+	line=$(sed -n 's/^[[:space:]]*\(build[^:]*: *\)\{0,1\}\(.*libsuf\.a.*\)$/\2/p' "$out.log" | awk 'NR == 1')
 	if [[ -z $line ]]; then
-		echo "sufc printed no clang line:" >&2
+		echo "sufc did not print how to build the program:" >&2
 		cat "$out.log" >&2
 		return 1
-	fi
-	# libsuf of a sanitizer build needs the same compiler and sanitizer at the link.
-	local sanitize compiler
-	sanitize=$(sed -n 's/^SUFC_SANITIZE:[A-Z]*=//p' "$build/CMakeCache.txt" 2>/dev/null || true)
-	if [[ -n $sanitize ]]; then
-		compiler=$(sed -n 's/^CMAKE_C_COMPILER:[A-Z]*=//p' "$build/CMakeCache.txt")
-		line="$compiler -fsanitize=$sanitize ${line#clang }"
 	fi
 	bash -c "$line"
 }
