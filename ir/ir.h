@@ -159,7 +159,7 @@ double ir_elem(const struct val *, int64_t i);                  /* element i of 
 bool ir_check(const struct prog *, enum stage);
 /* print.c, parse.c: print then parse is the identity (docs/ir.md). */
 void ir_print(const struct prog *, FILE *);
-void ir_print_hashed(const struct prog *, FILE *); /* what the program hash covers: nothing that depends on the weights' values */
+void ir_print_hashed(const struct prog *, FILE *); /* what the program hash covers: nothing that depends on the weights' values or the model's path */
 void ir_print_data(const struct prog *, FILE *);   /* side file FILE.data: constants that ir_print gives as a digest */
 struct prog *ir_parse(FILE *, const char *file, const struct options *, struct diag *); /* NULL: an error was reported */
 #endif

@@ -17,7 +17,7 @@ const char *const ir_range_name[3] = { "none", "proven", "calibrated" };
 struct printer {
 	const struct prog *p;
 	FILE *to;
-	bool hashed;             /* leave out what depends on the weights' values */
+	bool hashed;             /* leave out what depends on the weights' values or on the place of the model file */
 	const char *file;        /* the model file of most nodes */
 	struct ir_tables tables;
 };
@@ -411,7 +411,8 @@ put_node(struct printer *pr, const struct node *n)
 		fprintf(to, " class %s", n->klass);
 	if (n->round >= 0)
 		fprintf(to, " round %d", n->round);
-	put_loc(pr, &n->loc);
+	if (!pr->hashed)
+		put_loc(pr, &n->loc);
 	putc('\n', to);
 }
 
@@ -430,7 +431,7 @@ static void
 print(const struct prog *p, FILE *to, bool hashed)
 {
 	struct printer pr = { .p = p, .to = to, .hashed = hashed, .tables = ir_collect_tables(p) };
-	for (const struct node *n = p->first; n && !pr.file; n = n->next)
+	for (const struct node *n = p->first; n && !pr.file && !hashed; n = n->next)
 		pr.file = n->loc.file;
 	fputs("sufc-ir 1\nprogram ", to);
 	put_string(to, p->name);

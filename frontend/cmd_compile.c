@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * cmd_compile.c -- sufc MODEL -o OUT.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "backend/emit.h"
+#include "frontend/cmd.h"
+#include "frontend/onnx.h"
+#include "frontend/report.h"
+
+enum { KEY_LIB = 0x200, KEY_REPORT, KEY_LIST_OPS, KEY_LIST_GATES, KEY_SUF_DIR };
+enum out_kind { OUT_NONE, OUT_C, OUT_IR, OUT_PROGRAM };
+
+struct compile {
+	struct common common;
+	const char *out, *report, *suf_dir;
+	enum out_kind kind;
+	bool lib, want_report, list_ops, list_gates;
+};
+
+static const struct argp_option options[] = {
+	{ "output", 'o', "OUT", 0, "OUT.c: C program and OUT.weights; OUT.ir: the program as text; no suffix: built with clang", 0 },
+	{ "lib", KEY_LIB, NULL, 0, "No main; OUT.h declares the program for a service that links libsuf", 0 },
+	{ "report", KEY_REPORT, "FILE.txt", OPTION_ARG_OPTIONAL, "Costs by class, formats and ranges of tensors; on standard output without FILE", 4 },
+	{ "suf-dir", KEY_SUF_DIR, "DIR", 0, "Prefix where libsuf is installed", 4 },
+	{ "list-ops", KEY_LIST_OPS, NULL, 0, "ONNX operators that are read", 5 },
+	{ "list-gates", KEY_LIST_GATES, NULL, 0, "Gate sets and their gates", 5 },
+	{ 0 }
+};
+
+static const char *
+suffix_of(const char *path)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
+	return dot && dot > name ? dot : "";
+}
+
+static void
+set_output(struct argp_state *state, struct compile *c, const char *arg)
+{
+	const char *suffix = suffix_of(arg);
+	c->out = arg;
+	if (!strcmp(suffix, ".c"))
+		c->kind = OUT_C;
+	else if (!strcmp(suffix, ".ir"))
+		c->kind = OUT_IR;
+	else if (!strcmp(suffix, ".cu"))
+		argp_error(state, "-o %s: CUDA is not in this version; supported: OUT.c, OUT.ir, or OUT without suffix", arg);
+	else if (!strcmp(suffix, ".h") || !strcmp(suffix, ".onnx") || !strcmp(suffix, ".weights"))
+		argp_error(state, "-o %s: expected OUT.c, OUT.ir, or OUT without suffix", arg);
+	else
+		c->kind = OUT_PROGRAM;
+}
+
+static void
+set_report(struct argp_state *state, struct compile *c, const char *arg)
+{
+	c->want_report = true;
+	c->report = arg;
+	if (arg && (!strcmp(suffix_of(arg), ".json") || !strcmp(suffix_of(arg), ".html")))
+		argp_error(state, "--report=%s: this version writes text; supported: --report=FILE.txt", arg);
+}
+
+static void
+check_together(struct argp_state *state, const struct compile *c)
+{
+	const struct options *o = &c->common.opt;
+	if (c->list_ops || c->list_gates)
+		return;
+	if (!o->model)
+		argp_error(state, "no MODEL.onnx was given");
+	bool whole = !o->stop_after || !strcmp(o->stop_after, passes[npasses - 1].name);
+	if (c->kind == OUT_NONE && !c->want_report && !o->dump && !o->stop_after)
+		argp_error(state, "no output: give -o OUT.c, --report or --dump=PASS");
+	if (!whole && (c->kind == OUT_C || c->kind == OUT_PROGRAM || c->want_report))
+		argp_error(state, "--stop-after=%s leaves a program that is not finished: give -o OUT.ir or --dump=PASS", o->stop_after);
+	if (c->lib && c->kind != OUT_C)
+		argp_error(state, "--lib needs -o OUT.c");
+}
+
+static error_t
+parse(int key, char *arg, struct argp_state *state)
+{
+	struct compile *c = state->input;
+	switch (key) {
+	case ARGP_KEY_INIT: state->child_inputs[0] = &c->common; break;
+	case 'o': set_output(state, c, arg); break;
+	case KEY_LIB: c->lib = true; break;
+	case KEY_REPORT: set_report(state, c, arg); break;
+	case KEY_SUF_DIR: c->suf_dir = arg; break;
+	case KEY_LIST_OPS: c->list_ops = true; break;
+	case KEY_LIST_GATES: c->list_gates = true; break;
+	case ARGP_KEY_END: check_together(state, c); break;
+	default: return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+/* ---- lists ---------------------------------------------------------------- */
+
+static void
+list_ops(void)
+{
+	for (int k = 0; k < onnx_op_count(); k++) {
+		struct onnx_op_doc d = onnx_op_doc(k);
+		char opset[32];
+		snprintf(opset, sizeof opset, d.opset_lo == d.opset_hi ? "%d" : "%d-%d", d.opset_lo, d.opset_hi);
+		printf("%-32s %-14s %-8s %s%s\n", d.name, d.domain && *d.domain ? d.domain : "ai.onnx", opset, d.refused ? "refused: " : "", d.note ? d.note : "");
+	}
+}
+
+static void
+list_gates(void)
+{
+	printf("%-22s %-14s %-10s %s\n", "gate", "operation", "class", "what it computes (source)");
+	for (int k = 0; k < ngates; k++) {
+		char name[64];
+		snprintf(name, sizeof name, "%s.%s", gates[k].set, gates[k].name);
+		printf("%-22s %-14s %-10s %s (%s)\n", name, op_desc[gates[k].op].name, gates[k].klass, gates[k].doc, gates[k].source);
+	}
+}
+
+/* ---- output --------------------------------------------------------------- */
+
+static int
+file_error(struct diag *d, const char *path, const char *what)
+{
+	diag_error(d, &(struct loc){ .file = path, .index = -1 }, "write", "cannot write %s: %s", what, strerror(errno));
+	return STATUS_FILES;
+}
+
+/* Before the work of compiling: can files be made there? */
+static bool
+folder_ok(struct arena *a, const char *out, struct diag *d)
+{
+	char *dir = arena_strdup(a, out), *slash = strrchr(dir, '/');
+	if (slash)
+		*(slash == dir ? slash + 1 : slash) = 0;
+	if (!access(slash ? dir : ".", W_OK | X_OK))
+		return true;
+	file_error(d, out, "there");
+	return false;
+}
+
+/* Writes `path` through `write` and a temporary name. */
+static int
+write_file(struct prog *p, const char *path, void (*write)(const struct prog *, FILE *))
+{
+	const char *tmp = arena_printf(p->arena, "%s.tmp", path);
+	FILE *f = fopen(tmp, "w");
+	if (!f)
+		return file_error(p->diag, path, "the file");
+	write(p, f);
+	bool ok = !ferror(f);
+	ok = fclose(f) == 0 && ok;
+	if (ok && rename(tmp, path) == 0)
+		return STATUS_OK;
+	int status = file_error(p->diag, path, "the file");
+	unlink(tmp);
+	return status;
+}
+
+static int
+output_ir(struct prog *p, const char *out)
+{
+	int status = write_file(p, arena_printf(p->arena, "%s.data", out), ir_print_data);
+	if (!status && (status = write_file(p, out, ir_print)))
+		unlink(arena_printf(p->arena, "%s.data", out));
+	return status;
+}
+
+static const char *
+stem(struct prog *p, const char *out)
+{
+	return arena_printf(p->arena, "%.*s", (int)(strlen(out) - strlen(suffix_of(out))), out);
+}
+
+static void
+say_done(const struct prog *p, const struct compile *c, const char *weights)
+{
+	struct cost cost;
+	char a[24], b[24], sent[24];
+	if (c->common.opt.quiet)
+		return;
+	prog_cost(p, &cost);
+	printf("%s, %s\n", c->out, weights);
+	printf("per run: %d rounds, %s sent by both parties, keys of %s and %s\n", p->nrounds, report_bytes(cost.total.sent[0] + cost.total.sent[1], sent),
+	       report_bytes(cost.total.key[0], a), report_bytes(cost.total.key[1], b));
+}
+
+static int
+output_c(struct prog *p, const struct compile *c, const struct suf_place *place)
+{
+	const char *base = stem(p, c->out), *weights = arena_printf(p->arena, "%s.weights", base);
+	const char *target = c->lib ? arena_printf(p->arena, "%s.o", base) : base;
+	struct emit_job job = { .path = c->out, .lib = c->lib,
+	                        .build_line = place->lib ? build_line(p->arena, build_command(p->arena, place, c->out, target, c->lib)) : NULL };
+	if (!emit_c(p, &job))
+		return STATUS_FILES;
+	if (!emit_weights(p, weights, job.hash)) {
+		unlink(c->out);
+		if (c->lib)
+			unlink(arena_printf(p->arena, "%s.h", base));
+		return STATUS_FILES;
+	}
+	say_done(p, c, weights);
+	if (!c->common.opt.quiet && job.build_line)
+		printf("build: %s\n", job.build_line);
+	return STATUS_OK;
+}
+
+/* The C text is temporary; the program appears under its name when all is done. */
+static int
+output_program(struct prog *p, const struct compile *c, const struct suf_place *place)
+{
+	const char *source = arena_printf(p->arena, "%s.tmp.c", c->out), *tmp = arena_printf(p->arena, "%s.tmp", c->out);
+	const char *weights = arena_printf(p->arena, "%s.weights", c->out);
+	char **command = build_command(p->arena, place, source, tmp, false);
+	struct emit_job job = { .path = source, .build_line = build_line(p->arena, command) };
+	if (!emit_c(p, &job))
+		return STATUS_FILES;
+	if (c->common.opt.verbose)
+		fprintf(stderr, "sufc: %s\n", job.build_line);
+	int status = build_program(command, p->diag) ? STATUS_OK : STATUS_BUILD;
+	unlink(source);
+	if (!status && !emit_weights(p, weights, job.hash))
+		status = STATUS_FILES;
+	if (!status && rename(tmp, c->out)) {
+		status = file_error(p->diag, c->out, "the program");
+		unlink(weights);
+	}
+	if (status)
+		unlink(tmp);
+	else
+		say_done(p, c, weights);
+	return status;
+}
+
+static int
+output(struct prog *p, const struct compile *c)
+{
+	struct suf_place place = { 0 };
+	int status = STATUS_OK;
+	if (c->kind == OUT_IR)
+		status = output_ir(p, c->out);
+	else if (c->kind != OUT_NONE && !find_suf(p->arena, c->suf_dir, &place) && (c->kind == OUT_PROGRAM || c->suf_dir)) {
+		diag_error(p->diag, NULL, "build", "libsuf is not there: no suf.h and libsuf.a in '%s'", c->suf_dir ? c->suf_dir : "the installed places");
+		diag_hint(p->diag, "--suf-dir DIR names the prefix where libsuf is installed");
+		status = STATUS_BUILD;
+	} else if (c->kind == OUT_C)
+		status = output_c(p, c, &place);
+	else if (c->kind == OUT_PROGRAM)
+		status = output_program(p, c, &place);
+	if (!status && c->want_report) {
+		if (c->report)
+			status = write_file(p, c->report, report_text);
+		else
+			report_text(p, stdout);
+	}
+	if (!status && (fflush(stdout) || ferror(stdout)))
+		status = file_error(p->diag, "standard output", "the result");
+	return status;
+}
+
+static const struct argp_child children[] = { { &common_argp, 0, NULL, 0 }, { 0 } };
+static const struct argp argp = {
+	options, parse, "MODEL.onnx",
+	"Turn a transformer into a program that two parties run so that neither sees the other's data.\v"
+	"Other commands, with options of their own (--help):\n"
+	"  sufc simulate MODEL.onnx   the fixed-point result of the program, without a protocol\n"
+	"  sufc verify MODEL.onnx     run both parties here and compare with float, layer by layer\n\n"
+	"MODEL may be a program in text form (FILE.ir) that -o OUT.ir wrote.\n"
+	"Exit status: 0 ok, 1 usage, 2 model not supported, 3 files, 4 clang failed, 5 protocol.",
+	children, NULL, NULL
+};
+
+int
+cmd_compile(int argc, char **argv)
+{
+	struct compile c = { 0 };
+	common_init(&c.common);
+	argp_parse(&argp, argc, argv, 0, NULL, &c);
+	int status = STATUS_OK;
+	if (c.list_ops)
+		list_ops();
+	if (c.list_gates)
+		list_gates();
+	if (!c.list_ops && !c.list_gates) {
+		struct diag *d = diag_new(stderr, c.common.json);
+		diag_quiet(d, c.common.opt.quiet);
+		status = c.out && !folder_ok(c.common.arena, c.out, d) ? STATUS_FILES : STATUS_OK;
+		struct prog *p = status ? NULL : compile_model(&c.common.opt, d, &status);
+		if (p)
+			status = output(p, &c);
+		if (!p && diag_errors(d) > 1 && !c.common.json)
+			fprintf(stderr, "%s: %d errors.  See: sufc --list-ops\n", c.common.opt.model, diag_errors(d));
+		ir_free(p);
+		diag_free(d);
+	}
+	common_free(&c.common);
+	return status;
+}
