@@ -267,7 +267,7 @@ struct advice { enum op op; const char *why, *hint; };
 static const struct advice advice[] = {
 	{ OP_div, "division by a secret has no gate", "divide by a constant, or use softmax, LayerNormalization or RMSNorm, which contain their division" },
 	{ OP_recip, "the reciprocal of a secret has no gate", "it is known inside softmax, LayerNormalization and RMSNorm only" },
-	{ OP_pow, "only the powers 2 and 3 of a secret are known", "export the activation or norm as one of the forms in docs/onnx.md" },
+	{ OP_pow, "only the powers 2 and 3 of a secret are known", "export norms and activations as their ONNX operators (LayerNormalization, Gelu: opset_version=20)" },
 	{ OP_sqrt, "the square root of a secret has no gate", "it is known inside LayerNormalization and RMSNorm over the last axis with eps from 0 to 0.01" },
 	{ OP_exp, "the exponential of a secret has no gate", "it is known inside softmax only" },
 	{ OP_log, "the logarithm of a secret has no gate", "take it after the result was revealed" },
