@@ -170,7 +170,7 @@ static void after_step(void *arg, const struct suf_run *r, const struct suf_step
 	d->done++;
 	if (d->cfg->progress.report)
 		d->cfg->progress.report(d->cfg->progress.arg, d->done, d->steps);
-	for (uint32_t k = 0; s->op == SUF_output && k < d->prog->noutput; k++)
+	for (uint32_t k = 0; d->order && s->op == SUF_output && k < d->prog->noutput; k++)
 		if (d->prog->output[k].step == s->id && d->norder < d->prog->noutput)
 			d->order[d->norder++] = k;
 }
