@@ -14,6 +14,11 @@ int64_t range_last(const struct val *);  /* length of the last axis, 1 for a sca
 struct range range_rule(const struct node *, int k);  /* of output k, from the ranges of the inputs */
 bool range_self_bounded(enum op);        /* the bound holds whatever the inputs are */
 
+/* range_matrix.c: over all matrices of a constant [.., k, n] (trans: [.., n, k]) the largest column 2-norm and
+ * 1-norm, row 1-norm, and a bound of the spectral norm. */
+struct matrix { double col2, col1, row1, spectral; };
+struct matrix matrix_norms(const struct val *, bool trans);
+
 /* calibrate.c: runs the float program on every example of an .npz (one array per input) or .npy
  * (programs with one input) file; (*seen)[i] is what prog->vals[i] took.  false: an error was reported. */
 bool calibrate_run(struct prog *, const char *path, struct range **seen);

@@ -3,7 +3,6 @@
  * norms to the output's.  ||.|| is the 2-norm along the last axis, a row.
  */
 #include <math.h>
-#include <stdlib.h>
 #include "passes/range.h"
 
 static bool known(const struct val *v) { return v->lo <= v->hi; }
@@ -78,47 +77,12 @@ static double column_norm(const struct val *v)
 	return bound;
 }
 
-/* --- matrix products --------------------------------------------------- */
-
-/* Over all matrices of a constant, seen as [k][n]: the largest column 2-norm
- * and 1-norm, row 1-norm, and a bound of the spectral norm,
- * min(Frobenius, sqrt(max row 1-norm * max column 1-norm)). */
-struct matrix { double col2, col1, row1, spectral; };
-
 static double element(const struct val *v, int64_t i)
 {
 	return v->dtype == DT_F32 ? (double)((const float *)v->data)[i] : ir_elem(v, i);
 }
 
-static struct matrix matrix_norms(const struct val *w, bool trans)
-{
-	int64_t r = w->rank > 1 ? w->dim[w->rank - 2] : range_last(w), c = w->rank > 1 ? range_last(w) : 1;
-	struct matrix most = { 0, 0, 0, 0 };
-	double *c1 = calloc((size_t)c + 1, sizeof *c1), *c2 = calloc((size_t)c + 1, sizeof *c2);
-	if (!c1 || !c2)
-		BUG("out of memory for %lld columns", (long long)c);
-	for (int64_t at = 0, n = ir_count(w); at < n; at += r * c) {
-		double top1 = 0, top2 = 0, left1 = 0, left2 = 0, all = 0;
-		for (int64_t j = 0; j < c; j++)
-			c1[j] = c2[j] = 0;
-		for (int64_t i = 0; i < r; i++) {
-			double s1 = 0, s2 = 0;
-			for (int64_t j = 0; j < c; j++) {
-				double x = fabs(element(w, at + i * c + j));
-				s1 += x; s2 += x * x; c1[j] += x; c2[j] += x * x;
-			}
-			left1 = fmax(left1, s1); left2 = fmax(left2, s2); all += s2;
-		}
-		for (int64_t j = 0; j < c; j++)
-			top1 = fmax(top1, c1[j]), top2 = fmax(top2, c2[j]);
-		most.col2 = fmax(most.col2, sqrt(trans ? left2 : top2));
-		most.col1 = fmax(most.col1, trans ? left1 : top1);
-		most.row1 = fmax(most.row1, trans ? top1 : left1);
-		most.spectral = fmax(most.spectral, fmin(sqrt(all), sqrt(left1 * top1)));
-	}
-	free(c1); free(c2);
-	return most;
-}
+/* --- matrix products --------------------------------------------------- */
 
 /* x W: |y_j| <= ||x|| ||w_j||, |y_j| <= max|x| sum_k|w_kj|; ||y|| <= ||x|| ||W||. */
 static struct range times_constant(const struct val *x, const struct val *w, bool trans)

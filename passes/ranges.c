@@ -3,16 +3,16 @@
  * last axis for every value; soundness arguments in range_rule.c.
  *
  * Where calibration data is given, a value whose rule gives no bound, or a
- * bound more than 2^6 above what the data shows, gets twice the largest
- * magnitude seen (one bit of margin) and is marked RANGE_CALIBRATED; so is
- * everything derived from it.
+ * bound more than 2^6 above what the data shows (2^3 for a norm: its square must
+ * fit the ring), gets twice the largest magnitude seen (one bit of margin) and is
+ * marked RANGE_CALIBRATED; so is everything derived from it.
  */
 #include <math.h>
 #include <stdlib.h>
 #include "passes/passes.h"
 #include "passes/range.h"
 
-enum { LOOSE = 64, MARGIN = 2 };
+enum { LOOSE = 64, LOOSE_NORM = 8, MARGIN = 2 };
 
 double range_max(const struct val *v)
 {
@@ -84,7 +84,7 @@ static void calibrate(struct val *v, const struct range *seen)
 		return;
 	double max = fmax(fabs(seen->lo), fabs(seen->hi)), m = MARGIN * max, norm = MARGIN * seen->norm;
 	bool loose = v->from == RANGE_NONE || range_max(v) > LOOSE * max;
-	bool loose_norm = v->norm < 0 || v->norm > LOOSE * seen->norm;
+	bool loose_norm = v->norm < 0 || v->norm > LOOSE_NORM * seen->norm;
 	if (!loose && !loose_norm)
 		return;
 	struct range r = { v->lo, v->hi, v->norm };
@@ -109,7 +109,7 @@ static enum range_source source_of(const struct node *n)
 	return RANGE_PROVEN;
 }
 
-/* v, through layout, casts, signs and constant addends. */
+/* v, through layout, casts, signs and constant operands. */
 static bool comes_from(const struct val *x, const struct val *v)
 {
 	while (x != v && x->def) {
@@ -118,7 +118,7 @@ static bool comes_from(const struct val *x, const struct val *v)
 		case OP_reshape: case OP_transpose: case OP_slice: case OP_expand: case OP_gather: case OP_cast: case OP_neg:
 			x = n->in[0];
 			break;
-		case OP_add: case OP_sub:
+		case OP_add: case OP_sub: case OP_mul:
 			x = n->in[n->in[0]->data != NULL];
 			break;
 		default:

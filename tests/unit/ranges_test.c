@@ -172,9 +172,66 @@ static void test_calibration(void **state)
 	model_free(&m);
 }
 
+/* The largest singular value by power iteration: from below. */
+static double power(const float *w, int64_t r, int64_t c, struct model *m)
+{
+	double *x = calloc((size_t)c, sizeof *x), *y = calloc((size_t)r, sizeof *y), norm = 0;
+	for (int64_t j = 0; j < c; j++)
+		x[j] = model_normal(m);
+	for (int step = 0; step < 200; step++) {
+		double size = 0;
+		norm = 0;
+		for (int64_t i = 0; i < r; i++) {
+			y[i] = 0;
+			for (int64_t j = 0; j < c; j++)
+				y[i] += (double)w[i * c + j] * x[j];
+		}
+		for (int64_t j = 0; j < c; j++) {
+			x[j] = 0;
+			for (int64_t i = 0; i < r; i++)
+				x[j] += (double)w[i * c + j] * y[i];
+			size += x[j] * x[j];
+		}
+		norm = sqrt(sqrt(size));
+		for (int64_t j = 0; j < c; j++)
+			x[j] /= sqrt(size);
+	}
+	free(x); free(y);
+	return norm;
+}
+
+static void test_matrix(void **state)
+{
+	(void)state;
+	static const int64_t size[][2] = { { 5, 7 }, { 64, 48 }, { 300, 20 }, { 3, 100 }, { 1, 9 }, { 65, 65 } };
+	for (size_t k = 0; k < sizeof size / sizeof *size; k++) {
+		struct model m;
+		model_init(&m, 100 + k);
+		const struct val *w = model_weight(&m, "w", 0.3 * (double)(k + 1), k % 2 ? 0.2 : 0, 2, size[k]);
+		double below = power(w->data, size[k][0], size[k][1], &m);
+		struct matrix n = matrix_norms(w, false), t = matrix_norms(w, true);
+		if (!(n.spectral >= below * (1 - 1e-6) && n.spectral <= 1.35 * below))
+			fail_msg("%lld x %lld: bound %g, power iteration %g", (long long)size[k][0], (long long)size[k][1], n.spectral, below);
+		assert_true(fabs(t.spectral - n.spectral) < 1e-3 * n.spectral);
+		double col2 = 0, col1 = 0;
+		for (int64_t j = 0; j < size[k][1]; j++) {
+			double s1 = 0, s2 = 0;
+			for (int64_t i = 0; i < size[k][0]; i++) {
+				double x = ir_elem(w, i * size[k][1] + j);
+				s1 += fabs(x); s2 += x * x;
+			}
+			col1 = fmax(col1, s1); col2 = fmax(col2, sqrt(s2));
+		}
+		assert_true(fabs(n.col1 - col1) < 1e-9 * col1 && fabs(n.col2 - col2) < 1e-9 * col2);
+		assert_true(fabs(t.row1 - col1) < 1e-9 * col1);
+		model_free(&m);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_matrix),
 		cmocka_unit_test(test_transformer),
 		cmocka_unit_test(test_operations),
 		cmocka_unit_test(test_unknown),
