@@ -62,14 +62,14 @@ struct parse { struct cli *cli; argp_parser_t parser; void *values; };
 struct cli *cli_of(const struct argp_state *state) { return ((struct parse *)state->input)->cli; }
 void *cli_values(const struct argp_state *state) { return ((struct parse *)state->input)->values; }
 
-enum { KEY_HELP = '?' };
+enum { KEY_HELP = '?', KEY_USAGE = 0x7000 };
 
-/* --help without exit(): the rest of the line is not looked at. */
+/* --help and --usage without exit(): the rest of the line is not looked at. */
 static error_t outer(int key, char *arg, struct argp_state *state)
 {
 	struct parse *p = state->input;
-	if (key == KEY_HELP) {
-		argp_help(state->root_argp, stdout, ARGP_HELP_USAGE | ARGP_HELP_PRE_DOC | ARGP_HELP_LONG, state->name);
+	if (key == KEY_HELP || key == KEY_USAGE) {
+		argp_help(state->root_argp, stdout, key == KEY_USAGE ? ARGP_HELP_USAGE : ARGP_HELP_USAGE | ARGP_HELP_PRE_DOC | ARGP_HELP_LONG, state->name);
 		p->cli->done = true;
 		state->next = state->argc;
 		return 0;
@@ -84,7 +84,7 @@ enum suf_err cli_parse(struct cli *c, const struct argp_option *options, argp_pa
 	size_t n = 0;
 	while (options[n].name)
 		n++;
-	struct argp_option *all = calloc(n + 2, sizeof *all);
+	struct argp_option *all = calloc(n + 3, sizeof *all);
 	char **args = calloc((size_t)argc + 1, sizeof *args);
 	if (!all || !args) {
 		free(all);
@@ -93,6 +93,7 @@ enum suf_err cli_parse(struct cli *c, const struct argp_option *options, argp_pa
 	}
 	memcpy(all, options, n * sizeof *all);
 	all[n] = (struct argp_option){ "help", KEY_HELP, NULL, 0, "show this list", -1 };
+	all[n + 1] = (struct argp_option){ "usage", KEY_USAGE, NULL, 0, "show the options in short", -1 };
 	memcpy(args, argv, (size_t)argc * sizeof *args);
 	char name[128];
 	snprintf(name, sizeof name, "%s", c->name);
