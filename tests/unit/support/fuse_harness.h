@@ -3,7 +3,7 @@
  */
 #ifndef FUSE_HARNESS_H
 #define FUSE_HARNESS_H
-#include "passes.h"
+#include "passes/passes.h"
 
 struct ctx { struct prog *p; struct diag *diag; FILE *log; uint64_t rng; };
 
