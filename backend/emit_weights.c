@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * emit_weights.c -- the plain weights file of a program, and tensors at its border.
  */
+#include <stdlib.h>
 #include <string.h>
 #include "backend/emit.h"
 #include "passes/quantize.h"
@@ -32,21 +33,21 @@ emit_weight_list(struct prog *p, uint32_t *count)
 	return list;
 }
 
+/* The writer takes whole tensors. */
 static enum suf_err
 put(struct suf_weights_writer *w, const struct val *v, char *text)
 {
-	enum { CHUNK = 4096 };
-	int64_t word[CHUNK];
 	int64_t count = ir_count(v);
-	for (int64_t at = 0; at < count; at += CHUNK) {
-		int64_t n = count - at < CHUNK ? count - at : CHUNK;
-		for (int64_t i = 0; i < n; i++)
-			word[i] = quantize_weight(v, at + i);
-		enum suf_err err = suf_weights_writer_put(w, word, (uint64_t)n, text);
-		if (err)
-			return err;
+	int64_t *word = malloc(((size_t)count + 1) * sizeof *word);
+	if (!word) {
+		snprintf(text, SUF_TEXT, "out of memory for the %lld elements of '%s'", (long long)count, v->name);
+		return SUF_ENOMEM;
 	}
-	return SUF_OK;
+	for (int64_t i = 0; i < count; i++)
+		word[i] = quantize_weight(v, i);
+	enum suf_err err = suf_weights_writer_put(w, word, (uint64_t)count, text);
+	free(word);
+	return err;
 }
 
 bool
