@@ -37,6 +37,15 @@ static const char *take_name(struct onnx_node *o)
 	return name;
 }
 
+/* A graph output keeps its name for the node that defines it. */
+const char *onnx_const_name(const struct onnx_ctx *c, const char *name)
+{
+	for (size_t k = 0; name && k < c->graph->n_output; k++)
+		if (c->graph->output[k]->name && !strcmp(c->graph->output[k]->name, name))
+			return arena_printf(c->mem, "%s.value", name);
+	return name;
+}
+
 void *onnx_fold_data(struct onnx_node *o, enum dtype dtype, int rank, const int64_t *dim)
 {
 	int64_t n, bytes;
@@ -59,7 +68,7 @@ struct val *onnx_fold_val(struct onnx_node *o, enum dtype dtype, enum sec joined
 	int64_t n;
 	if (!data || !onnx_count(rank, dim, &n))
 		return NULL;
-	return ir_const(o->c->p, take_name(o), dtype, onnx_folded_sec(dtype, n, data, joined), rank, dim, data);
+	return ir_const(o->c->p, onnx_const_name(o->c, take_name(o)), dtype, onnx_folded_sec(dtype, n, data, joined), rank, dim, data);
 }
 
 /* Evaluates op on constants. */
@@ -181,7 +190,7 @@ struct val *onnx_reshape(struct onnx_node *o, struct val *a, int rank, const int
 	if (!onnx_count(rank, dim, &n) || n != ir_count(a))
 		return ONNX_NULL(o, "shape", "cannot reshape %s to %s", onnx_val_text(o->c->mem, a), onnx_shape_text(o->c->mem, rank, dim));
 	if (ir_is_const(a))
-		return ir_const(o->c->p, take_name(o), a->dtype, a->type.sec, rank, dim, a->data);
+		return ir_const(o->c->p, onnx_const_name(o->c, take_name(o)), a->dtype, a->type.sec, rank, dim, a->data);
 	if (rank == a->rank && !memcmp(dim, a->dim, (size_t)rank * sizeof *dim))
 		return a;
 	return onnx_emit(o, OP_reshape, 1, &a, a->dtype, rank, dim, NULL);

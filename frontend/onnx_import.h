@@ -100,6 +100,7 @@ struct val *onnx_fold_val(struct onnx_node *, enum dtype, enum sec joined, int r
 enum sec onnx_join(int n, struct val *const *);
 struct val *onnx_scalar(struct onnx_node *, double);
 void onnx_last(struct onnx_node *);
+const char *onnx_const_name(const struct onnx_ctx *, const char *name);
 bool onnx_done(struct onnx_node *, struct val *);  /* out[0] = the value; false for NULL */
 struct val *onnx_unary(struct onnx_node *, enum op, struct val *);
 struct val *onnx_binary(struct onnx_node *, enum op, struct val *, struct val *);

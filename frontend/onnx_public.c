@@ -36,14 +36,15 @@ bool lower_size(struct onnx_node *o)
 bool lower_constant(struct onnx_node *o)
 {
 	const Onnx__AttributeProto *a = o->pb->n_attribute == 1 ? o->pb->attribute[0] : NULL;
-	const char *name = o->pb->output[0];
 	struct onnx_ctx *c = o->c;
+	const char *name = o->pb->output[0];
 
 	if (!a)
 		return ONNX_FAIL(o, "attribute", "want exactly one attribute");
 	int64_t n = (int64_t)(a->n_floats + a->n_ints);
 	if (a->t)
 		return onnx_done(o, onnx_tensor(c, a->t, &o->loc, name));
+	name = onnx_const_name(c, name);
 	if (!strcmp(a->name, "value_float"))
 		return onnx_done(o, ir_scalar(c->p, name, (double)a->f));
 	if (!strcmp(a->name, "value_int")) {

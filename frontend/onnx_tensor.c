@@ -319,5 +319,5 @@ struct val *onnx_tensor(struct onnx_ctx *c, const Onnx__TensorProto *t, const st
 	const void *data = tensor_data(c, t, n, loc, name);
 	if (!data)
 		return NULL;
-	return ir_const(c->p, name, (enum dtype)dt, tensor_sec(t->data_type, n, data), (int)t->n_dims, dim, data);
+	return ir_const(c->p, onnx_const_name(c, name), (enum dtype)dt, tensor_sec(t->data_type, n, data), (int)t->n_dims, dim, data);
 }
