@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Dealer and parties with all seeds marked as unknown: under Valgrind's memcheck every branch or address that depends
+ * on a share, pad, mask or key is an error. Only what a round opens, and the result, is declared public.
+ * tests/e2e/constant_time_test.sh runs it so; alone it is an ordinary test of a chain of all steps that hold keys.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "gemm.h"
+#include "step_harness.h"
+#include <cmocka.h>
+#if defined(__has_include)
+#if __has_include(<valgrind/memcheck.h>)
+#include <valgrind/memcheck.h>
+#define SECRET(p, bytes) (void)VALGRIND_MAKE_MEM_UNDEFINED(p, bytes)
+#define PUBLIC(p, bytes) (void)VALGRIND_MAKE_MEM_DEFINED(p, bytes)
+#endif
+#endif
+#ifndef SECRET
+#define SECRET(p, bytes) (void)(p), (void)(bytes)
+#define PUBLIC(p, bytes) (void)(p), (void)(bytes)
+#endif
+
+enum { COUNT = SUF_BLOCK + 24 }; /* corrections for both parties */
+static const char portable[] = "portable";
+
+/* Declares public what the items from..to opened. */
+static void
+opened(struct suf_run *r, const struct item *from, const struct item *to)
+{
+	for (; from <= to; from++)
+		if (from->s.op == SUF_open || from->s.op == SUF_input)
+			PUBLIC(run_wire(r, from->s.out[0]), from->s.count * 8);
+}
+
+static enum suf_err
+secret_body(struct suf_run *r)
+{
+	const struct harness *h = (const struct harness *)r->prog;
+	const struct item *first = h->item;
+	if (strcmp(h->prog.name, portable) == 0)
+		r->isa = SUF_ISA_PORTABLE;
+	if (r->mode == RUN_DEAL || r->mode == RUN_PARTY) {
+		SECRET(r->seed, sizeof r->seed);
+		SECRET(r->model, sizeof r->model);
+	}
+	for (const struct item *i = h->item; i < h->item + h->nitem; i++) {
+		enum suf_err e = suf_step(r, &i->s);
+		if (!e && i->round_after) {
+			e = suf_round(r);
+			if (r->mode == RUN_PARTY)
+				opened(r, first, i);
+			first = i + 1;
+		}
+		if (e)
+			return e;
+	}
+	for (uint32_t k = 0; r->mode == RUN_PARTY && k < h->prog.noutput; k++)
+		PUBLIC(r->output[k], h->out_count[k] * 8);
+	return SUF_OK;
+}
+
+static struct suf_step
+step(enum suf_op op, unsigned n, unsigned m, struct suf_ref in0, struct suf_ref in1, struct suf_ref out)
+{
+	return (struct suf_step){ .op = op, .count = COUNT, .na = COUNT, .nb = COUNT, .n = (uint8_t)n, .m = (uint8_t)m,
+		.in = { in0, in1 }, .out = { out } };
+}
+
+/* x of 50 bits -> y = x >> 12, y extended, bits of y, a table, products. */
+static void
+chain(struct harness *h, const int64_t *table)
+{
+	static const int64_t thresholds[] = { 0, 0, -1000, 1000 }, four[] = { 1, 2, 3, 4, 0, 1, -1, 0 }, weights[] = { 5, -7 };
+	static const struct suf_table t_drelu = { "t", 4, thresholds }, t_lin4 = { "l", 8, four }, t_bits = { "w", 2, weights };
+	static const struct suf_map map = { .ndim = 1, .dim = { COUNT }, .so = { 1 }, .sa = { 1 }, .sb = { 1 } };
+	static const struct suf_mm mm = { .batch = 1, .bh = 1, .rows = 8, .inner = COUNT / 8, .cols = 8,
+		.sa = { 0, 0, COUNT / 8, 1 }, .sb = { 0, 0, 1, COUNT / 8 } };
+	const struct suf_table t_lut = { "e", 256, table };
+	const struct suf_ref none = { SUF_NONE, 0 };
+	struct suf_ref w[13], bits = harness_wire(h, 2 * COUNT), bit1 = { SUF_WIRE, bits.at + COUNT };
+	uint64_t *x = malloc(COUNT * sizeof *x);
+	assert_non_null(x);
+	for (uint64_t i = 0; i < COUNT; i++)
+		x[i] = harness_random() & ring_mask(50);
+	struct suf_ref in = harness_input(h, COUNT, 50, x);
+	harness_round(h);
+	for (int k = 0; k < 13; k++)
+		w[k] = harness_wire(h, COUNT);
+	struct suf_step s = step(SUF_lt, 50, 1, in, none, w[0]);
+	s.b = 12;
+	harness_step(h, s);
+	harness_open(h, w[0], COUNT, 1);
+	harness_round(h);
+	s = step(SUF_trunc, 50, 38, in, w[0], w[1]);
+	s.s = s.b = 12;
+	harness_step(h, s);
+	harness_open(h, w[1], COUNT, 38);
+	harness_round(h);
+	s = step(SUF_lt, 38, 1, w[1], none, w[2]);
+	s.b = 38;
+	s.c = INT64_C(1) << 37;
+	harness_step(h, s);
+	harness_open(h, w[2], COUNT, 1);
+	s = step(SUF_drelu, 38, 1, w[1], none, bits);
+	s.b = 38;
+	s.count = 2 * COUNT;
+	s.table = &t_drelu;
+	harness_step(h, s);
+	harness_open(h, bits, 2 * COUNT, 1);
+	s = step(SUF_lut, 38, 50, w[1], none, w[3]);
+	s.b = 8;
+	s.out[1] = w[4];
+	s.table = &t_lut;
+	harness_step(h, s);
+	harness_open(h, w[3], COUNT, 1);
+	harness_open(h, w[4], COUNT, 50);
+	harness_round(h);
+	s = step(SUF_sext, 38, 50, w[1], w[2], w[5]);
+	s.b = 38;
+	harness_step(h, s);
+	harness_step(h, step(SUF_lutsign, 1, 50, w[3], w[4], w[6]));
+	harness_step(h, step(SUF_select, 1, 38, bits, w[1], w[7]));
+	s = step(SUF_lin4, 1, 38, bits, bit1, w[8]);
+	s.in[2] = w[1];
+	s.table = &t_lin4;
+	harness_step(h, s);
+	s = step(SUF_bitdot, 1, 50, bits, none, w[9]);
+	s.na = 2 * COUNT;
+	s.table = &t_bits;
+	harness_step(h, s);
+	s = step(SUF_gapext, 38, 50, w[1], none, w[10]);
+	harness_step(h, s);
+	const unsigned width[] = { 50, 50, 38, 38, 50, 50 };
+	for (int k = 0; k < 6; k++)
+		harness_open(h, w[5 + k], COUNT, width[k]);
+	harness_round(h);
+	s = step(SUF_mul, 50, 50, w[5], w[6], w[11]);
+	s.map = &map;
+	harness_step(h, s);
+	s = step(SUF_matmul, 50, 50, w[5], w[6], w[12]);
+	s.mm = &mm;
+	s.count = 64;
+	harness_step(h, s);
+	harness_open(h, w[11], COUNT, 50);
+	harness_open(h, w[12], 64, 50);
+	harness_round(h);
+	harness_output(h, w[11], COUNT, 50);
+	harness_output(h, w[12], 64, 50);
+	harness_output(h, w[5], COUNT, 50);
+	harness_output(h, w[6], COUNT, 50);
+	harness_run(h);
+	for (uint64_t i = 0; i < COUNT; i++) {
+		uint64_t y = (uint64_t)(harness_signed(x[i], 50) >> 12), t = (uint64_t)table[y & 255];
+		assert_int_equal(h->out_party[1][2][i], y & ring_mask(50));
+		assert_int_equal(h->out_party[1][3][i], t & ring_mask(50));
+		assert_int_equal(h->out_party[0][0][i], y * t & ring_mask(50));
+	}
+	free(x);
+}
+
+static void
+run_chain(const char *isa)
+{
+	struct harness h;
+	int64_t table[256];
+	for (int k = 0; k < 256; k++)
+		table[k] = (int64_t)harness_random();
+	harness_init(&h);
+	h.prog.name = isa;
+	h.prog.body = secret_body;
+	chain(&h, table);
+	harness_free(&h);
+}
+
+static void
+test_best(void **state)
+{
+	(void)state;
+	run_chain("best");
+}
+
+static void
+test_portable(void **state)
+{
+	(void)state;
+	run_chain(portable);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_best), cmocka_unit_test(test_portable) };
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
