@@ -8,7 +8,7 @@
  * An input's step defines the input value itself.  Ids (val->onehot = V > 0) take V
  * elements each on the wire: the client masks one-hot rows, so an id is never computed on.
  *
- * The result depends on shapes, widths and proven ranges only, never on data:
+ * The result depends on shapes, widths and ranges only, never on an input:
  * program text and traffic are the same for all inputs.
  */
 #include "passes/gate/build.h"

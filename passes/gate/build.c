@@ -113,15 +113,17 @@ log2_up(int64_t c)
 	return b;
 }
 
+static unsigned width(const struct val *v, int *fuel);
+
 static unsigned
-width_lin(const struct node *d)
+width_lin(const struct node *d, int *fuel)
 {
 	const struct suf_step *s = d->step;
-	unsigned a = s->ca ? b_width(d->in[0]) + log2_up(s->ca) : 1;
+	unsigned a = s->ca ? width(d->in[0], fuel) + log2_up(s->ca) : 1;
+	if (d->in[0]->data || (d->nin > 1 && d->in[1]->data)) /* weights are not looked at: the program does not depend on them */
+		return s->m;
 	if (s->cb && d->nin > 1) {
-		if (d->in[1]->type.sec == SEC_WEIGHT)
-			return s->m;
-		unsigned b = b_width(d->in[1]) + log2_up(s->cb);
+		unsigned b = width(d->in[1], fuel) + log2_up(s->cb);
 		a = (a > b ? a : b) + 1;
 	}
 	if (s->c) {
@@ -131,41 +133,50 @@ width_lin(const struct node *d)
 	return a;
 }
 
+static unsigned
+width_step(const struct node *d, unsigned n, int *fuel)
+{
+	const struct suf_step *s = d->step;
+	unsigned a, t;
+	switch (s->op) {
+	case SUF_open:
+		return s->s ? n : width(d->in[0], fuel);
+	case SUF_sext:
+	case SUF_gapext:
+		return s->n;
+	case SUF_tril:
+	case SUF_untril:
+		return width(d->in[0], fuel);
+	case SUF_lin:
+		return width_lin(d, fuel);
+	case SUF_addc:
+		a = width(d->in[0], fuel);
+		t = table_bits(s->table);
+		return (a > t ? a : t) + 1;
+	case SUF_mulc:
+		return width(d->in[0], fuel) + table_bits(s->table) - 1;
+	default:
+		return n;
+	}
+}
+
+/* fuel: values still to be looked at, so that a chain of x + x takes no exponential time */
+static unsigned
+width(const struct val *v, int *fuel)
+{
+	const struct node *d = b_maker(v);
+	const unsigned n = v->type.bits;
+	if (!d || d->op != OP_step || --*fuel < 0)
+		return n;
+	const unsigned w = width_step(d, n, fuel);
+	return w < n ? w : n;
+}
+
 unsigned
 b_width(const struct val *v)
 {
-	const struct node *d = b_maker(v);
-	unsigned n = v->type.bits, w = n;
-	if (!d || d->op != OP_step)
-		return n;
-	const struct suf_step *s = d->step;
-	switch (s->op) {
-	case SUF_open:
-		w = s->s ? n : b_width(d->in[0]);
-		break;
-	case SUF_sext:
-	case SUF_gapext:
-		w = s->n;
-		break;
-	case SUF_tril:
-	case SUF_untril:
-		w = b_width(d->in[0]);
-		break;
-	case SUF_lin:
-		w = d->nin == 2 && s->cb == 0 ? n : width_lin(d);
-		break;
-	case SUF_addc: {
-		unsigned a = b_width(d->in[0]), t = table_bits(s->table);
-		w = (a > t ? a : t) + 1;
-		break;
-	}
-	case SUF_mulc:
-		w = b_width(d->in[0]) + table_bits(s->table) - 1;
-		break;
-	default:
-		break;
-	}
-	return w < n ? w : n;
+	int fuel = 1000;
+	return width(v, &fuel);
 }
 
 struct val *

@@ -94,8 +94,8 @@ static int64_t
 pick(unsigned bits)
 {
 	switch (gt_random() % 8) {
-	case 0: return -(INT64_C(1) << (bits - 1));
-	case 1: return (INT64_C(1) << (bits - 1)) - 1;
+	case 0: return gt_signed(1ull << (bits - 1), bits);
+	case 1: return gt_signed((1ull << (bits - 1)) - 1, bits);
 	case 2: return (int64_t)(gt_random() % 600) - 300;
 	case 3: return (int64_t)(gt_random() % 3) - 1;
 	default: return gt_bits(bits);
@@ -103,7 +103,7 @@ pick(unsigned bits)
 }
 
 /* A value of the format in the upper bits of one that a rescale by f brings there. */
-static int64_t raised(int64_t y, unsigned f) { return y * (INT64_C(1) << f) + (int64_t)(gt_random() & ((1ull << f) - 1)); }
+static int64_t raised(int64_t y, unsigned f) { return (int64_t)((uint64_t)y << f | (gt_random() & ((1ull << f) - 1))); }
 
 static int64_t wrap(int64_t x, unsigned n) { return gt_signed((uint64_t)x, n); }
 
@@ -739,6 +739,37 @@ argmax_first_of_equals(void **state)
 	}
 }
 
+/* ---- messages --------------------------------------------------------------------------------------- */
+
+/* A ring without room is an error that names the gate, the need and the remedy. */
+static void
+small_ring_is_an_error(void **state)
+{
+	(void)state;
+	const enum op op[] = { OP_gelu, OP_silu, OP_tanh, OP_softmax };
+	const unsigned need[] = { 16, 18, 16, 28 };
+	for (int k = 0; k < 4; k++) {
+		struct gt t;
+		char text[1024] = "", want[64];
+		gt_init(&t, need[k] - 1, 12);
+		FILE *to = fmemopen(text, sizeof text, "w");
+		diag_free(t.diag);
+		t.diag = t.p->diag = diag_new(to, false);
+		struct val *out = gt_op(&t, op[k], 12, SHAPE(4, 4), 1, gt_input(&t, SHAPE(4, 4)));
+		if (op[k] == OP_softmax)
+			ir_set_int(t.p, out->def, ATTR_axis, -1);
+		ir_add_output(t.p, out);
+		assert_true(pass_bind(t.p));
+		assert_false(pass_expand(t.p));
+		assert_int_equal(diag_errors(t.diag), 1);
+		gt_free(&t);
+		fclose(to);
+		snprintf(want, sizeof want, "needs a ring of at least %u bits", need[k]);
+		assert_non_null(strstr(text, want));
+		assert_non_null(strstr(text, "--ring-bits"));
+	}
+}
+
 /* ---- widths ---------------------------------------------------------------------------------------- */
 
 /* Bits that each party opens, and rounds, without the rescale before the operation. */
@@ -797,6 +828,7 @@ main(void)
 		cmocka_unit_test(rope_then_rescale),
 		cmocka_unit_test(embedding_rows),
 		cmocka_unit_test(argmax_first_of_equals),
+		cmocka_unit_test(small_ring_is_an_error),
 		cmocka_unit_test(opened_bits_are_those_of_sigma),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
