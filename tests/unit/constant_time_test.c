@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Dealer and parties with all seeds marked as unknown: under Valgrind's memcheck every branch or address that depends
  * on a share, pad, mask or key is an error. Only what a round opens, and the result, is declared public.
- * tests/e2e/constant_time_test.sh runs it so; alone it is an ordinary test of a chain of all steps that hold keys.
+ * tests/e2e/memcheck_test.sh runs it so; alone it is an ordinary test of a chain of all steps that hold keys.
  */
 #include <setjmp.h>
 #include <stdarg.h>
