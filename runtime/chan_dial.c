@@ -239,12 +239,13 @@ static enum suf_err connect_tcp(struct suf_chan *c, const struct suf_chan_config
 	enum suf_err err = resolve(c, cfg, cfg->connect, &list);
 	if (err)
 		return err;
-	int why = ETIMEDOUT;
+	int why = 0;
 	for (int ms = FIRST_PAUSE_MS; c->fd < 0; ms = ms * 2 < LONGEST_PAUSE_MS ? ms * 2 : LONGEST_PAUSE_MS) {
 		bool again = false;
 		for (struct addrinfo *i = list; i && c->fd < 0; i = i->ai_next) {
-			why = connect_once(&c->fd, i->ai_family, i->ai_addr, i->ai_addrlen, deadline);
-			again |= worth_a_retry(why);
+			int now = connect_once(&c->fd, i->ai_family, i->ai_addr, i->ai_addrlen, deadline);
+			again |= worth_a_retry(now);
+			why = now == ETIMEDOUT && why ? why : now; /* "refused" says more than that the time was up */
 		}
 		if (c->fd >= 0 || !again || chan_now() >= deadline)
 			break;

@@ -327,7 +327,7 @@ static void configurations_are_checked(void **state)
 	open_fails((struct suf_chan_config){ .connect = where, .listen = where, .plain = true }, SUF_EUSAGE, "exactly one");
 	open_fails((struct suf_chan_config){ .connect = "nonsense", .plain = true }, SUF_EUSAGE, "HOST:PORT");
 	open_fails((struct suf_chan_config){ .connect = where, .tls_cert = cert }, SUF_EUSAGE, "key CA missing");
-	open_fails((struct suf_chan_config){ .connect = where, .plain = true, .timeout_s = 0.2 }, SUF_EIO, "is the other party listening");
+	open_fails((struct suf_chan_config){ .connect = where, .plain = true, .timeout_s = 0.2 }, SUF_EIO, "Connection refused (tried for 0.2 s; is the other party listening");
 	open_fails((struct suf_chan_config){ .listen = where, .plain = true, .timeout_s = 0.2 }, SUF_EIO, "nobody connected");
 	const struct { char *cert, *key, *ca; const char *words; } files[] = {
 		{ missing, key, ca, "No such file" }, { cert, missing, ca, "No such file" }, { cert, key, missing, "No such file" },
