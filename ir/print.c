@@ -197,9 +197,12 @@ put_type(struct printer *pr, const struct val *v)
 		fprintf(to, " slot %llu", (unsigned long long)v->slot);
 	if (v->pad_step)
 		fprintf(to, " pad %u", v->pad_step);
-	if (v->alias) {
+	const struct val *alias = v->alias;
+	while (alias && !alias->def && alias->alias) /* views of views */
+		alias = alias->alias;
+	if (alias) {
 		fputs(" alias ", to);
-		put_name(to, '%', v->alias->name);
+		put_name(to, '%', alias->name);
 	}
 	if (v->is_wire_input)
 		fputs(" input", to);
@@ -257,12 +260,13 @@ is_referred(const struct prog *p, const struct val *v)
 	return false;
 }
 
+/* Constants come first, so that a program has the same text whether it was parsed on its way or not. */
 static void
-put_undefined(struct printer *pr)
+put_undefined(struct printer *pr, bool constants)
 {
 	for (int k = 0; k < pr->p->nvals; k++) {
 		const struct val *v = pr->p->vals[k];
-		if (v->def || !is_referred(pr->p, v))
+		if (v->def || !v->data == constants || !is_referred(pr->p, v))
 			continue;
 		fputs(v->data ? "const " : "value ", pr->to);
 		put_decl(pr, v);
@@ -448,7 +452,8 @@ print(const struct prog *p, FILE *to, bool hashed)
 		fprintf(to, " wire %llu", (unsigned long long)p->wire_elems);
 	putc('\n', to);
 	put_tables(&pr);
-	put_undefined(&pr);
+	put_undefined(&pr, true);
+	put_undefined(&pr, false);
 	for (const struct node *n = p->first; n; n = n->next)
 		put_node(&pr, n);
 	put_list(&pr, "input ", p->nin, p->in);

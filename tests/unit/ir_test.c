@@ -182,10 +182,10 @@ static const char *const round_trips[] = {
 	/* names, numbers, constants */
 	"sufc-ir 1\n"
 	"program \"tiny \\\"bert\\\"\" stage FLOAT file \"dir/tiny.onnx\"\n"
-	"value %x : f32[2x3] secret range -1.5 3.25 calibrated norm 2.5 input\n"
 	"const %w : f32[3x2] weight = 0.1 -2 3e-10 1e+20 inf 5.5\n"
 	"const %flag : bool[2] public = 1 0\n"
 	"const %k : i64[] public = -9007199254740993\n"
+	"value %x : f32[2x3] secret range -1.5 3.25 calibrated norm 2.5 input\n"
 	"%\"a b\\x09\" : f32[2x2] secret = matmul %x, %w class matmul at \"/fc 1/MatMul\" \"MatMul\" 12\n"
 	"%onnx::Add_3 : f32[2x2] secret = add %\"a b\\x09\", %\"a b\\x09\" at - - -1 -\n"
 	"%m : f32[2x1] secret = reduce_mean %onnx::Add_3 {axes=[-1], keepdims=1} at \"/m\" \"ReduceMean\" 13 \"other.onnx\"\n"
@@ -205,8 +205,8 @@ static const char *const round_trips[] = {
 	"%r : f32[4] shared 1.0 slot 24, %t : f32[4] shared 50.24 slot 32 pad 5 = step.lut %q {id=5, count=4, b=8, rows={count=2, first=1, inc=1, period=2, level=0}, table=$gelu.8} class gelu round 2\n",
 	"sufc-ir 1\n"
 	"program \"g\" stage GATE\n"
-	"value %ids : i64[1x4] secret 50.0 onehot 7\n"
 	"const %w : f32[7x2] weight 50.12 = 1 2 3 4 5 6 7 8 9 10 11 12 13 14\n"
+	"value %ids : i64[1x4] secret 50.0 onehot 7\n"
 	"%y : f32[1x4x2] secret 50.12 = embedding %w, %ids gate sigma.embedding class embedding\n"
 	"%z : f32[1x4x2] owned1 50.12 = neg %y gate local.neg class other\n"
 	"input %ids\n"
