@@ -19,6 +19,10 @@ bool range_self_bounded(enum op);        /* the bound holds whatever the inputs 
 struct matrix { double col2, col1, row1, spectral; };
 struct matrix matrix_norms(const struct val *, bool trans);
 
+/* range_mask.c: makes attention masks deep enough for the bounds of the scores; true: some were changed. */
+bool ranges_deepen_masks(struct prog *);
+bool range_is_masked(const struct val *); /* a secret mask, or scores with a mask added */
+
 /* calibrate.c: runs the float program on every example of an .npz (one array per input) or .npy
  * (programs with one input) file; (*seen)[i] is what prog->vals[i] took.  false: an error was reported. */
 bool calibrate_run(struct prog *, const char *path, struct range **seen);

@@ -384,7 +384,7 @@ struct range range_rule(const struct node *n, int k)
 	case OP_softmax: case OP_softmax_tril: return softmax_rule(n);
 	case OP_reduce_mean: case OP_reduce_sum: case OP_reduce_l2: return reduce_rule(n);
 	case OP_cast:    return of(v);
-	case OP_argmax:  return interval(0, (double)range_last(v) - 1);
+	case OP_argmax:  return interval(0, (double)v->dim[(ir_int(n, ATTR_axis) + v->rank) % v->rank] - 1);
 	case OP_layernorm: case OP_rmsnorm: return norm_rule(n);
 	case OP_scale:   return scale_rule(n);
 	case OP_embedding: return of(v);

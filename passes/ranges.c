@@ -4,7 +4,7 @@
  *
  * Where calibration data is given, a value whose rule gives no bound, or a
  * bound more than 2^6 above what the data shows (2^3 for a norm: its square must
- * fit the ring), gets twice the largest magnitude seen (one bit of margin) and is
+ * fit the ring) and wide enough to cost ring bits, gets twice the largest magnitude seen (one bit of margin) and is
  * marked RANGE_CALIBRATED; so is everything derived from it.
  */
 #include <math.h>
@@ -12,7 +12,7 @@
 #include "passes/passes.h"
 #include "passes/range.h"
 
-enum { LOOSE = 64, LOOSE_NORM = 8, MARGIN = 2 };
+enum { LOOSE = 64, LOOSE_NORM = 8, MARGIN = 2, HARMLESS = 1024, HARMLESS_NORM = 32 };
 
 double range_max(const struct val *v)
 {
@@ -80,11 +80,11 @@ struct range range_of_data(const struct val *v, const void *data)
 
 static void calibrate(struct val *v, const struct range *seen)
 {
-	if (v->dtype != DT_F32 || !(seen->lo <= seen->hi))
+	if (v->dtype != DT_F32 || !(seen->lo <= seen->hi) || range_is_masked(v)) /* examples may hide nothing */
 		return;
 	double max = fmax(fabs(seen->lo), fabs(seen->hi)), m = MARGIN * max, norm = MARGIN * seen->norm;
-	bool loose = v->from == RANGE_NONE || range_max(v) > LOOSE * max;
-	bool loose_norm = v->norm < 0 || v->norm > LOOSE_NORM * seen->norm;
+	bool loose = v->from == RANGE_NONE || range_max(v) > fmax(LOOSE * max, HARMLESS);
+	bool loose_norm = v->norm < 0 || v->norm > fmax(LOOSE_NORM * seen->norm, HARMLESS_NORM);
 	if (!loose && !loose_norm)
 		return;
 	struct range r = { v->lo, v->hi, v->norm };
@@ -175,6 +175,21 @@ static int place_of(const struct place *list, int n, const struct val *v)
 	return at->index;
 }
 
+/* Every output in program order; without `products` those with constant matrices, the slow ones, are left as they are. */
+static void sweep(struct prog *p, const struct range *seen, bool products)
+{
+	struct place *place = seen ? places(p) : NULL;
+	for (struct node *n = p->first; n; n = n->next) {
+		if (!products && n->op == OP_matmul)
+			continue;
+		for (int k = 0; k < n->nout; k++) {
+			set_range(n->out[k], range_rule(n, k), source_of(n));
+			if (seen)
+				calibrate(n->out[k], &seen[place_of(place, p->nvals, n->out[k])]);
+		}
+	}
+}
+
 bool pass_ranges(struct prog *p)
 {
 	struct range *seen = NULL;
@@ -193,12 +208,8 @@ bool pass_ranges(struct prog *p)
 		if (seen)
 			calibrate(v, &seen[i]);
 	}
-	struct place *place = seen ? places(p) : NULL;
-	for (struct node *n = p->first; n; n = n->next)
-		for (int k = 0; k < n->nout; k++) {
-			set_range(n->out[k], range_rule(n, k), source_of(n));
-			if (seen)
-				calibrate(n->out[k], &seen[place_of(place, p->nvals, n->out[k])]);
-		}
+	sweep(p, seen, true);
+	if (ranges_deepen_masks(p))
+		sweep(p, seen, false);           /* masks go into softmax only: products keep their ranges */
 	return true;
 }

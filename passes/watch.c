@@ -10,6 +10,8 @@
 #include "passes/range.h"
 #include "passes/watch.h"
 
+enum { NAMED = 8 };
+
 struct item { const struct val *val; uint32_t step; double lo, hi; uint64_t outside; };
 struct watch { struct item *item; int n; };
 
@@ -20,6 +22,17 @@ static const struct node *maker(const struct val *v)
 	return v->def;
 }
 
+static bool is_copy(const struct suf_step *s)
+{
+	return s->op == SUF_lin && s->nb == 0 && s->ca == 1 && s->c == 0;
+}
+
+/* Another view of a value that is watched already. */
+static bool seen(const struct watch *w, uint32_t step)
+{
+	return w->n > 0 && w->item[w->n - 1].step == step;
+}
+
 struct watch *watch_new(struct prog *p)
 {
 	struct watch *w = arena_alloc(p->arena, sizeof *w);
@@ -27,7 +40,7 @@ struct watch *watch_new(struct prog *p)
 	for (int i = 0; i < p->nvals; i++) {
 		const struct val *v = p->vals[i];
 		const struct node *n = maker(v);
-		if (v->data || v->from == RANGE_NONE || v->lo > v->hi || !v->type.bits || v->onehot || !n || n->op != OP_step)
+		if (v->data || v->from == RANGE_NONE || v->lo > v->hi || !v->type.bits || v->onehot || !n || n->op != OP_step || is_copy(n->step) || seen(w, n->step->id))
 			continue;
 		w->item[w->n++] = (struct item){ .val = v, .step = n->step->id, .lo = INFINITY, .hi = -INFINITY };
 	}
@@ -59,14 +72,15 @@ int watch_report(struct prog *p, const struct watch *w)
 	int count = 0;
 	for (int k = 0; k < w->n; k++) {
 		const struct item *it = &w->item[k];
-		if (!it->outside)
+		if (!it->outside || count++ >= NAMED)
 			continue;
-		count++;
 		diag_warning(p->diag, NULL, "range", "'%s' took values in [%.5g, %.5g], its %s range is [%.5g, %.5g]; %llu elements are outside",
 		             it->val->name, it->lo, it->hi, it->val->from == RANGE_PROVEN ? "proven" : "calibrated", it->val->lo, it->val->hi,
 		             (unsigned long long)it->outside);
 		diag_hint(p->diag, it->val->from == RANGE_PROVEN ? "a value that wrapped around? try --ring-bits=%d" : "add examples like this one to --calibrate, or --ring-bits=%d",
 		          it->val->type.bits < 62 ? it->val->type.bits + 2 : 64);
 	}
+	if (count > NAMED)
+		diag_hint(p->diag, "and %d more values", count - NAMED);
 	return count;
 }

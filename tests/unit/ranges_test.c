@@ -172,6 +172,43 @@ static void test_calibration(void **state)
 	model_free(&m);
 }
 
+/* scores + (1 - mask) * -512, and a public mask: deep enough for large scores, also if the examples hide nothing. */
+static void test_masks(void **state)
+{
+	(void)state;
+	for (int calibrated = 0; calibrated < 2; calibrated++)
+		for (int large = 0; large < 2; large++) {
+			struct model m;
+			int64_t dim[2] = { 4, 8 }, one = 8;
+			model_init(&m, 200);
+			struct val *x = model_input(&m, "x", DT_F32, 2, dim), *mask = model_input(&m, "mask", DT_I64, 1, &one);
+			x->lo = large ? -20000 : -200; x->hi = -x->lo; x->from = RANGE_PROVEN;
+			struct node *c = model_node(&m, OP_cast, "cast", 1, &one, 1, &mask);
+			ir_set_int(m.p, c, ATTR_to, DT_F32);
+			struct node *s = model_node(&m, OP_sub, "inverse", 1, &one, 2, (struct val *[]){ ir_scalar(m.p, "one", 1), c->out[0] });
+			struct node *f = model_node(&m, OP_scale, "hidden", 1, &one, 1, s->out);
+			ir_set_f64(m.p, f, ATTR_factor, MASK_SECRET);
+			float *data = arena_alloc(m.p->arena, 8 * sizeof *data);
+			data[3] = (float)MASK_PUBLIC;
+			struct val *fixed = ir_const(m.p, "fixed", DT_F32, SEC_PUBLIC, 1, &one, data);
+			struct node *a = model_node(&m, OP_add, "masked", 2, dim, 2, (struct val *[]){ x, f->out[0] });
+			struct node *b = model_node(&m, OP_add, "both", 2, dim, 2, (struct val *[]){ a->out[0], fixed });
+			struct node *p = model_node(&m, OP_softmax, "p", 2, dim, 1, b->out);
+			ir_set_int(m.p, p, ATTR_axis, 1);
+			ir_add_output(m.p, p->out[0]);
+			if (calibrated)          /* normal x, a mask of ones: nothing is hidden */
+				m.opt.calibrate = TEST_DATA "/data/mask_ones.npz";
+			if (!pass_ranges(m.p))
+				fail_msg("%s", model_log(&m));
+			double deep = -ir_f64(f, ATTR_factor), top = x->hi;
+			assert_true(deep >= 2 * top + 16 || (!large && deep == -MASK_SECRET));
+			assert_true(mask->lo == 0 && mask->hi == 1 && f->out[0]->lo <= -deep);
+			assert_true(a->out[0]->lo <= x->lo - deep && ir_elem(b->in[1], 3) <= -2 * top - 16 && ir_elem(b->in[1], 2) == 0);
+			assert_true(b->out[0]->lo <= a->out[0]->lo + ir_elem(b->in[1], 3));
+			model_free(&m);
+		}
+}
+
 /* The largest singular value by power iteration: from below. */
 static double power(const float *w, int64_t r, int64_t c, struct model *m)
 {
@@ -232,6 +269,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_matrix),
+		cmocka_unit_test(test_masks),
 		cmocka_unit_test(test_transformer),
 		cmocka_unit_test(test_operations),
 		cmocka_unit_test(test_unknown),
