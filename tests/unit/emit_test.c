@@ -248,7 +248,7 @@ failures_leave_nothing(void **state)
 	fflush(f->to);
 	assert_int_equal(count_of(f->said, "none/p.c: error: cannot write the file: No such file or directory [write]"), 1);
 	assert_int_equal(count_of(f->said, "No such file or directory"), 3);
-	char *command[] = { "/nonexistent/compiler", NULL };
+	char *command[] = { arena_strdup(f->p->arena, "/nonexistent/compiler"), NULL };
 	assert_false(build_program(command, f->d));
 	struct suf_place place;
 	assert_false(find_suf(f->p->arena, f->path, &place));
