@@ -30,7 +30,7 @@ json_class() {
 build_program() {
 	local model=$1 out=$2 line
 	shift 2
-	"$build/sufc" "$model" -o "$out.c" "$@" >"$out.log" || return
+	"$build/sufc" "$model" -o "$out.c" "$@" >"$out.log" 2>&1 || return
 	line=$(sed -n 's/^[[:space:]]*\(build[^:]*: *\)\{0,1\}\(.*libsuf\.a.*\)$/\2/p' "$out.log" | awk 'NR == 1')
 	if [[ -z $line ]]; then
 		echo "sufc did not print how to build the program:" >&2
@@ -49,7 +49,7 @@ key_of() {
 
 # Run both parties of one inference: run_pair PROGRAM KEY0 KEY1 WEIGHTS PREFIX ADDRESS ARGS...
 # ARGS go to party 1 (--input, --output).  PREFIX.0.json, .1.json get statistics, PREFIX.0.log, .1.log the output.
-# The array link_options holds the options of the connection for role N in link_options_N.  Sets status0, status1.
+# link_options_N: the connection's options of role N.  peer_program, peer_weights: what party 1 has instead.  Sets status0, status1.
 run_pair() {
 	local program=$1 key0=$2 key1=$3 weights=$4 prefix=$5 address=$6 pid
 	shift 6
@@ -57,7 +57,7 @@ run_pair() {
 		--stats "$prefix.0.json" >"$prefix.0.log" 2>&1 </dev/null &
 	pid=$!
 	status1=0 status0=0
-	"$program" run --role 1 --key "$key1" --weights "$weights" --connect "$address" "${link_options_1[@]}" \
+	"${peer_program:-$program}" run --role 1 --key "$key1" --weights "${peer_weights:-$weights}" --connect "$address" "${link_options_1[@]}" \
 		--stats "$prefix.1.json" "$@" >"$prefix.1.log" 2>&1 </dev/null || status1=$?
 	wait "$pid" || status0=$?
 	[[ $status0 -eq 0 && $status1 -eq 0 ]]

@@ -4,6 +4,7 @@
  *     npy info FILE           type and shape
  *     npy print FILE          the elements, one row of the last axis per line
  *     npy argmax FILE         index of the largest element of each row of the last axis
+ *     npy score A LABELS      share of those indices that equal LABELS, in percent
  *     npy diff A B            largest and root mean square difference of B from A, also relative to A's root mean square
  *     npy close A B LIMIT     like diff; exit status 1 when the largest difference is above LIMIT
  */
@@ -40,18 +41,33 @@ static void print_rows(const struct npy *a)
 		printf("%.9g%c", npy_f64(a, i), (i + 1) % row ? ' ' : '\n');
 }
 
+static uint64_t largest_of_row(const struct npy *a, uint64_t first)
+{
+	uint64_t best = 0;
+
+	for (uint64_t i = 1; i < row_length(a); i++)
+		if (npy_f64(a, first + i) > npy_f64(a, first + best))
+			best = i;
+	return best;
+}
+
 static void print_argmax(const struct npy *a)
 {
-	uint64_t row = row_length(a);
-
-	for (uint64_t first = 0; first < a->count; first += row) {
-		uint64_t best = 0;
-		for (uint64_t i = 1; i < row; i++)
-			if (npy_f64(a, first + i) > npy_f64(a, first + best))
-				best = i;
-		printf("%s%llu", first ? " " : "", (unsigned long long)best);
-	}
+	for (uint64_t first = 0; first < a->count; first += row_length(a))
+		printf("%s%llu", first ? " " : "", (unsigned long long)largest_of_row(a, first));
 	printf("\n");
+}
+
+static int score(const struct npy *a, const struct npy *labels)
+{
+	uint64_t row = row_length(a), right = 0;
+
+	if (row == 0 || labels->count == 0 || labels->count != a->count / row)
+		return fail("the labels are not one per row");
+	for (uint64_t i = 0; i < labels->count; i++)
+		right += npy_f64(labels, i) == (double)largest_of_row(a, i * row);
+	printf("%.2f %% of %llu\n", 100 * (double)right / (double)labels->count, (unsigned long long)labels->count);
+	return 0;
 }
 
 static int compare(const struct npy *a, const struct npy *b, double limit)
@@ -75,6 +91,7 @@ static int compare(const struct npy *a, const struct npy *b, double limit)
 	return largest <= limit ? 0 : 1;
 }
 
+/* limit < 0: b holds labels. */
 static int two_files(const char *path_a, const char *path_b, double limit)
 {
 	struct npy a, b;
@@ -87,7 +104,7 @@ static int two_files(const char *path_a, const char *path_b, double limit)
 		npy_free(&a);
 		return fail(text);
 	}
-	status = compare(&a, &b, limit);
+	status = limit < 0 ? score(&a, &b) : compare(&a, &b, limit);
 	npy_free(&a);
 	npy_free(&b);
 	return status;
@@ -112,8 +129,10 @@ int main(int argc, char **argv)
 	}
 	if (argc == 4 && strcmp(argv[1], "diff") == 0)
 		return two_files(argv[2], argv[3], INFINITY);
+	if (argc == 4 && strcmp(argv[1], "score") == 0)
+		return two_files(argv[2], argv[3], -1);
 	if (argc == 5 && strcmp(argv[1], "close") == 0)
-		return two_files(argv[2], argv[3], atof(argv[4]));
-	fprintf(stderr, "usage: npy info|print|argmax FILE; npy diff A B; npy close A B LIMIT\n");
+		return two_files(argv[2], argv[3], fabs(atof(argv[4])));
+	fprintf(stderr, "usage: npy info|print|argmax FILE; npy score A LABELS; npy diff A B; npy close A B LIMIT\n");
 	return 1;
 }

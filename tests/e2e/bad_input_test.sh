@@ -71,32 +71,34 @@ fi
 say "== a program, its keys and its peer"
 build_program "$data/tiny.onnx" "$work/tiny" || { bad "compile tiny" "$work/tiny.log"; report; }
 build_program "$data/other.onnx" "$work/other" || { bad "compile other" "$work/other.log"; report; }
-for k in a b c d e f; do deal "$work/tiny" "$work/$k"; done
+deal "$work/tiny" "$work/keys" 5
+mask "$work/tiny" "$work/keys"
 deal "$work/other" "$work/o"
-mask "$work/tiny" "$work/a"
-weights=$work/a/masked.weights
+mask "$work/other" "$work/o"
+weights=$work/keys/masked.weights
 mkdir "$work/run"
 
-# Key files of folder $1 for party $2
-key() { key_of "$work/$1" "$2"; }
+# The key file of pair $1 (1 to 5) for party $2
+key() { printf '%s\n' "$work"/keys/*.p"$2".key | sed -n "${1}p"; }
 # Both parties with other keys or inputs: pair WHAT STATUS0 STATUS1 PATTERN PROGRAM KEY0 KEY1 ARGS...; plain, over loopback
 pair() {
 	local what=$1 want0=$2 want1=$3 pattern=$4 program=$5 key0=$6 key1=$7
 	shift 7
 	rm -f "$work"/run/*
+	link_options_0+=(--timeout 5)
+	link_options_1+=(--timeout 5)
 	run_pair "$program" "$key0" "$key1" "$weights" "$work/pair" "127.0.0.1:$(pick_port)" "$@" || true
 	if [[ "|$want0|" != *"|$status0|"* || "|$want1|" != *"|$status1|"* ]]; then
 		bad "$what: exit status $status0 and $status1, want $want0 and $want1" "$work/pair.0.log" "$work/pair.1.log"
 		return
 	fi
 	cat "$work/pair.0.log" "$work/pair.1.log" >"$work/both"
-	[[ -z $pattern ]] || clear_message "$work/both" "$pattern" "$what"
+	[[ $want1 == 0 ]] || clear_message "$work/both" "$pattern" "$what"
 	[[ $want1 == 0 ]] || nothing_left "$work/run" "$what"
-	say "ok: $what: $(grep -m 1 . "$work/both" | cut -c 1-150)"
+	say "ok: $what: $(grep -Ei -m 1 -e "$pattern" "$work/both" | cut -c 1-180)"
 }
 good=(--input "x=$data/tiny_x.npy" --output "y=$work/run/y.npy")
-use_plain
-a0=$(key a 0) a1=$(key a 1)
+a0=$(key 1 0) a1=$(key 1 1)
 
 say "== inputs that do not fit (the key must survive them)"
 role1=("$work/tiny" run --role 1 --key "$a1" --weights "$weights" --connect 127.0.0.1:1 --plain --output "y=$work/run/y.npy")
@@ -115,10 +117,10 @@ refused "a key that is not there" 3 "none.key" "$work/tiny" run --role 0 --key "
 	--listen 127.0.0.1:1 --plain
 refused "weights that are not there" 3 "none.weights" "$work/tiny" run --role 0 --key "$a0" --weights "$work/none.weights" \
 	--listen 127.0.0.1:1 --plain
-refused "a key of another model" 5 "another|program|model|hash" "$work/tiny" run --role 0 --key "$(key o 0)" \
+refused "a key of another model" 5 "another|program|model|hash" "$work/tiny" run --role 0 --key "$(key_of "$work/o" 0)" \
 	--weights "$weights" --listen 127.0.0.1:1 --plain
 refused "the other party's key" 5 "party|role" "$work/tiny" run --role 0 --key "$a1" --weights "$weights" --listen 127.0.0.1:1 --plain
-refused "weights of another model" 5 "another|program|model|hash" "$work/other" run --role 0 --key "$(key o 0)" \
+refused "weights of another model" 5 "another|program|model|hash" "$work/other" run --role 0 --key "$(key_of "$work/o" 0)" \
 	--weights "$weights" --listen 127.0.0.1:1 --plain
 head -c 100 "$a0" >"$work/cut.key"
 refused "a key cut in its header" 5 "cut.key|short|end|truncated|header" "$work/tiny" run --role 0 --key "$work/cut.key" \
@@ -146,8 +148,10 @@ use_tls "$work/certs"
 link_options_1=(--plain)
 pair "one side without TLS" "3|5" "3|5" "TLS|handshake|closed|peer" "$work/tiny" "$a0" "$a1" "${good[@]}"
 use_tls "$work/certs"
-pair "two keys of different pairs" 5 5 "key|pair|session|id" "$work/tiny" "$a0" "$(key b 1)" "${good[@]}"
-pair "a peer with another program" 5 "3|5" "program|model|weights|hash" "$work/tiny" "$a0" "$(key o 1)" "${good[@]}"
+pair "two keys of different pairs" 5 5 "key|pair|session" "$work/tiny" "$a0" "$(key 2 1)" "${good[@]}"
+peer_program=$work/other peer_weights=$work/o/masked.weights
+pair "a peer with another program" "3|5" "3|5" "program|model" "$work/tiny" "$a0" "$(key_of "$work/o" 1)" "${good[@]}"
+unset peer_program peer_weights
 
 say "== a key is used once"
 if pair "the first use of a key" 0 0 "" "$work/tiny" "$a0" "$a1" "${good[@]}"; then
@@ -158,9 +162,9 @@ pair "the second use of a key" 5 "3|5" "used" "$work/tiny" "$a0" "$a1" "${good[@
 say "== the peer dies in the middle"
 # Party 0 gets only a part of its key, so it waits inside the run; then it is killed.
 mkfifo "$work/fifo"
-c0=$(key c 0) c1=$(key c 1)
+c0=$(key 3 0) c1=$(key 3 1)
 size=$(stat -c %s "$c0")
-(head -c $((size - 16)) "$c0"; sleep 30) >"$work/fifo" &
+(head -c $((size - 16)) "$c0" && exec sleep 30) >"$work/fifo" &
 feeder=$!
 address=127.0.0.1:$(pick_port)
 rm -f "$work"/run/*
@@ -171,11 +175,10 @@ victim=$!
 	>"$work/p1.log" 2>&1 </dev/null &
 survivor=$!
 sleep 2
-kill -9 "$victim"
+{ kill -9 "$victim" && wait "$victim"; } 2>/dev/null || true
 status=0
 wait "$survivor" || status=$?
-wait "$victim" 2>/dev/null || true
-kill "$feeder" 2>/dev/null || true
+{ kill "$feeder" && wait "$feeder"; } 2>/dev/null || true
 if [[ $status -eq 3 || $status -eq 5 ]]; then
 	clear_message "$work/p1.log" "peer|closed|connection|reset" "a peer that is killed"
 	say "ok: a peer that is killed: $(grep -m 1 . "$work/p1.log")"
@@ -183,14 +186,12 @@ else
 	bad "a peer that is killed: exit status $status" "$work/p0.log" "$work/p1.log"
 fi
 nothing_left "$work/run" "a peer that is killed"
-pair "the survivor's key afterwards" "3|5" 5 "used" "$work/tiny" "$(key d 0)" "$c1" "${good[@]}"
+pair "the survivor's key afterwards" "3|5" "3|5" "used" "$work/tiny" "$c0" "$c1" "${good[@]}"
 
 say "== a key that ends too early"
-d0=$(key d 0) d1=$(key d 1)
-if [[ ! -e ${d0%.key}.used ]]; then
-	head -c $((size - 16)) "$d0" >"$work/early.key"
-	pair "a key without its end" "3|5" "3|5" "key|end|short|closed|peer" "$work/tiny" "$work/early.key" "$d1" "${good[@]}"
-fi
+d0=$(key 4 0) d1=$(key 4 1)
+head -c $((size - 16)) "$d0" >"$work/early.key"
+pair "a key without its end" "3|5" "3|5" "key|end|short|closed|peer" "$work/tiny" "$work/early.key" "$d1" "${good[@]}"
 
 say "== a full disk at the end of a run and while dealing"
 mkdir "$work/tight"
@@ -198,8 +199,9 @@ refused "no room for keys" 3 "space|too large|write|key" \
 	bash -c "trap '' XFSZ; ulimit -f 1; exec '$work/tiny' keygen --out '$work/tight' --count 4"
 left=$(find "$work/tight" -name '*.key' -o -name '*.tmp')
 [[ -z $left ]] || bad "dealing on a full disk left behind: $left"
-refused "a dealer's pipe that is full" 3 "space|write" bash -c "exec '$work/tiny' keygen --to-fd 3,4 3>/dev/full 4>/dev/full"
-refused "an output folder that is not there" "1|3" "no_such_dir" "$work/tiny" run --role 1 --key "$(key e 1)" --weights "$weights" \
+refused "a dealer's pipe that is full" 3 "space|write" bash -c "exec '$work/tiny' keygen --to-fd 3,4 --owner '$work/keys/model.owner' 3>/dev/full 4>/dev/full"
+refused "an output folder that is not there" "1|3" "no_such_dir" "$work/tiny" run --role 1 --key "$(key 5 1)" --weights "$weights" \
 	--connect 127.0.0.1:1 --plain --timeout 2 --input "x=$data/tiny_x.npy" --output "y=$work/no_such_dir/y.npy"
-[[ -z $(find "$work/e" -name '*.used') ]] || bad "a key was claimed though nothing was sent"
+e1=$(key 5 1)
+[[ ! -e ${e1%.key}.used ]] || bad "a key was claimed though nothing was sent"
 report

@@ -11,7 +11,7 @@ failures=0
 finish() {
 	local jobs
 	jobs=$(jobs -p)
-	[[ -z $jobs ]] || kill -9 $jobs 2>/dev/null || true
+	[[ -z $jobs ]] || { kill -9 $jobs && wait; } 2>/dev/null || true
 	rm -rf "$work"
 }
 trap finish EXIT
@@ -47,7 +47,7 @@ refused() {
 		return
 	fi
 	clear_message "$work/message" "$pattern" "$what"
-	say "ok: $what: $(grep -m 1 . "$work/message" | cut -c 1-150)"
+	say "ok: $what: $(grep -Ei -m 1 -e "$pattern" "$work/message" | cut -c 1-180)"
 }
 
 # nothing_left DIR WHAT: a refused command leaves no file, half-written or temporary, in DIR.
@@ -57,10 +57,10 @@ nothing_left() {
 	[[ -z $left ]] || bad "$2 left behind: $left"
 }
 
-# Deal one key pair of a program: deal PROGRAM DIR
+# Deal key pairs of a program: deal PROGRAM DIR [COUNT]
 deal() {
 	mkdir -p "$2"
-	"$1" keygen --out "$2" >"$work/keygen.log" 2>&1 || { bad "keygen into $2" "$work/keygen.log"; return 1; }
+	"$1" keygen --out "$2" --count "${3:-1}" >"$work/keygen.log" 2>&1 || { bad "keygen into $2" "$work/keygen.log"; return 1; }
 }
 
 # mask PROGRAM DIR: DIR/masked.weights from PROGRAM.weights and DIR/model.owner
