@@ -32,7 +32,7 @@ prepare() {
 	show "party keygen --out keys --count $count      (the dealer: sees neither weights nor inputs)"
 	"$at/party" keygen --out "$at/keys" --count "$count" --stats "$at/keygen.json" >"$at/keygen.log" 2>&1 ||
 		fail "keygen failed" "$at/keygen.log"
-	echo "    one key pair: $(tr -d ' \n\t' <"$at/keygen.json" | sed -n 's/.*"key_bytes":\[\([0-9]*\),\([0-9]*\)\].*/\1 and \2 bytes/p')"
+	echo "    one pair, in bytes: $("$at/party" info | sed -n 's/^key *\(.*\) bytes$/\1/p')"
 	show "party mask-weights --weights party.weights --owner keys/model.owner --out masked.weights"
 	"$at/party" mask-weights --weights "$at/party.weights" --owner "$at/keys/model.owner" --out "$at/masked.weights" \
 		>"$at/mask.log" 2>&1 || fail "mask-weights failed" "$at/mask.log"

@@ -52,13 +52,15 @@ for doc in $(find . -name '*.md' -not -path './build*' -not -path './.git/*'); d
 	here=$(dirname "$doc")
 	grep -oE '(`|\]\()(\./)?[A-Za-z0-9_.][A-Za-z0-9_./-]*(`|\)|#)' "$doc" | sed -E 's/^(`|\]\()//; s/[`)#]$//; s,/$,,' | sort -u |
 		while read -r path; do
+			name=$path
 			case $path in
 			frontend/* | ir/* | passes/* | backend/* | runtime/* | kernels/* | examples/* | tests/* | docs/* | tools/* | cmake/*) ;;
 			*.md | *.def) ;;
 			*) continue ;;
 			esac
 			[[ ! $path =~ (^|[/_.-])(NAME|DIR|SET|OP|FILE|PREFIX|ID)([/_.-]|$) ]] || continue
-			[[ -e $path || -e $here/$path ]] || echo "$doc: $path"
+			[[ $path == */* ]] || path=$(find . -name "$path" -not -path './build*' | awk 'NR == 1')  # a bare name: anywhere
+			[[ -n $path ]] && [[ -e $path || -e $here/$path ]] || echo "$doc: ${path:-$name}"
 		done >>"$work/missing"
 done
 [[ ! -s $work/missing ]] || bad "documents name files that are not there" "$work/missing"
