@@ -57,6 +57,10 @@ for name in digits_vit char_gpt text_classifier; do
 		done
 	done
 
+	row="$(($(predicted "$at/party" sent 0) + $(predicted "$at/party" sent 1))) | $(predicted "$at/party" key 0), $(predicted "$at/party" key 1) | "
+	row+="$("$at/party" info | sed -n 's/^rounds *\([0-9]*\).*/\1/p') |"
+	grep -qF "| $row" "$example/README.md" || bad "$name: the README's row of costs should end in: $row"
+
 	say "== $name: compiling twice gives the same program"
 	mv "$at/party.c" "$at/first.c"
 	mv "$at/party.weights" "$at/first.weights"
