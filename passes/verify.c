@@ -236,11 +236,14 @@ bool verify_run(struct prog *p, const struct options *opt, const struct examples
 
 void verify_print(const struct prog *p, const struct verify *v, FILE *to)
 {
-	fprintf(to, "%-44s %5s %11s %11s %11s %9s %9s %9s\n", "value", "frac", "max |float|", "max error", "rms error", "max ulp", "rms ulp", "relative");
+	int wide = 5;
+	for (int k = 0; k < v->nrow; k++)
+		wide = (int)strlen(v->row[k].val->name) > wide ? (int)strlen(v->row[k].val->name) : wide;
+	fprintf(to, "%-*s %5s %11s %11s %11s %9s %9s %9s\n", wide, "value", "frac", "max |float|", "max error", "rms error", "max ulp", "rms ulp", "relative");
 	for (int k = 0; k < v->nrow; k++) {
 		const struct verify_row *r = &v->row[k];
 		double n = r->count ? (double)r->count : 1, rms = sqrt(r->sum_error2 / n), ulp = ldexp(1, r->val->type.frac), size = sqrt(r->sum_float2 / n);
-		fprintf(to, "%-44s %5d %11.4g %11.3g %11.3g %9.1f %9.2f %9.2g\n", r->val->name, r->val->type.frac, r->max_float, r->max_error, rms,
+		fprintf(to, "%-*s %5d %11.4g %11.3g %11.3g %9.1f %9.2f %9.2g\n", wide, r->val->name, r->val->type.frac, r->max_float, r->max_error, rms,
 		        r->max_error * ulp, rms * ulp, size > 0 ? rms / size : rms);
 	}
 	fprintf(to, "ring of %d bits; parties, dealer and simulation agree on %llu openings and on the outputs, bit for bit\n",

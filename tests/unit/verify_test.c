@@ -82,11 +82,35 @@ static void test_bad_ids(void **state)
 	model_free(&m);
 }
 
+/* --argmax: only the index leaves the protocol. */
+static void test_argmax(void **state)
+{
+	(void)state;
+	struct model m;
+	struct examples ex = { .count = 0 };
+	struct exec_seeds seeds;
+	struct verify v;
+	model_init(&m, 93);
+	model_transformer(&m, 5, 16, 1, 2, 9, false);
+	m.opt.argmax = true;
+	read_ids(&m, &ex, 2, 50);
+	assert_int_equal(exec_random_seeds(&seeds), SUF_OK);
+	if (!verify_run(m.p, &m.opt, &ex, &seeds, &v))
+		fail_msg("%s", model_log(&m));
+	assert_string_equal(m.p->out[0]->name, "logits.argmax");
+	const struct verify_row *last = &v.row[v.nrow - 1];
+	assert_ptr_equal(last->val, m.p->out[0]);
+	assert_int_equal(last->count, 10);
+	assert_true(last->max_float > 0 && last->sum_error2 == 0); /* logits are further apart than the error, with this seed */
+	model_free(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_examples),
 		cmocka_unit_test(test_bad_ids),
+		cmocka_unit_test(test_argmax),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
