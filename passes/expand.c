@@ -68,6 +68,22 @@ tril_first(struct prog *p, struct node *tril)
 	}
 }
 
+/* floor(floor(x / 2^a) / 2^b) = floor(x / 2^(a+b)): one truncation, e.g. of scores and of their factor 1/8. */
+static void
+join_rescales(struct prog *p, struct node *n)
+{
+	struct val *x = n->in[0];
+	struct node *before = x->def;
+	if (!before || before->op != OP_rescale || ir_user(p, x) != n || before->in[0]->type.bits != x->type.bits)
+		return;
+	const int64_t shift = ir_int(before, ATTR_shift) + ir_int(n, ATTR_shift);
+	if (shift > x->type.bits - 2)
+		return;
+	ir_set_int(p, n, ATTR_shift, shift);
+	ir_set_in(p, n, 0, before->in[0]);
+	ir_remove(p, before);
+}
+
 static void
 outputs(struct prog *p)
 {
@@ -102,6 +118,9 @@ pass_expand(struct prog *p)
 		if (n->op == OP_tril)
 			tril_first(p, n);
 	}
+	for (struct node *n = p->first; n; n = n->next)
+		if (n->op == OP_rescale)
+			join_rescales(p, n);
 	inputs(p);
 	struct node *done = NULL; /* all before and this one are steps */
 	for (;;) {
