@@ -441,3 +441,38 @@ bool lower_scatter_nd(struct onnx_node *o)
 	onnx_last(o);
 	return onnx_done(o, onnx_fold_val(o, a->dtype, onnx_join(2, (struct val *const[]){ o->in[0], o->in[2] }), a->rank, a->dim, data));
 }
+
+/* out[.., j, ..] = data[.., ids[.., j, ..], ..] along axis. */
+bool lower_gather_elements(struct onnx_node *o)
+{
+	const struct val *a = o->in[0], *ids = o->in[1];
+	int64_t stride[MAX_RANK], s = 1;
+	size_t size = eval_elem_size(a->dtype);
+	int axis;
+
+	if (!onnx_axis(o, onnx_attr_int(o, "axis", 0), a->rank, &axis))
+		return false;
+	if (!ir_is_const(a) || !ir_is_const(ids) || ids->type.sec != SEC_PUBLIC)
+		return ONNX_FAIL(o, "unsupported-op", "inputs %s, %s: want constants", onnx_val_text(o->c->mem, a), onnx_val_text(o->c->mem, ids));
+	bool fits = ids->rank == a->rank && ids->dtype == DT_I64;
+	for (int d = a->rank - 1; d >= 0 && fits; d--) {
+		fits = d == axis || ids->dim[d] <= a->dim[d];
+		stride[d] = s;
+		s *= a->dim[d];
+	}
+	if (!fits)
+		return ONNX_FAIL(o, "shape", "indices %s do not fit %s", onnx_val_text(o->c->mem, ids), onnx_val_text(o->c->mem, a));
+	char *data = onnx_fold_data(o, a->dtype, ids->rank, ids->dim);
+	for (int64_t i = 0, n = ir_count(ids); data && i < n; i++) {
+		int64_t id = ((const int64_t *)ids->data)[i], at = 0, rest = i;
+		if (id < -a->dim[axis] || id >= a->dim[axis])
+			return ONNX_FAIL(o, "operand", "index %lld is outside axis %d of %s", (long long)id, axis, onnx_val_text(o->c->mem, a));
+		for (int d = a->rank - 1; d >= 0; d--) {
+			at += (d == axis ? id < 0 ? id + a->dim[d] : id : rest % ids->dim[d]) * stride[d];
+			rest /= ids->dim[d];
+		}
+		memcpy(data + (size_t)i * size, (const char *)a->data + (size_t)at * size, size);
+	}
+	onnx_last(o);
+	return onnx_done(o, onnx_fold_val(o, a->dtype, a->type.sec, ids->rank, ids->dim, data));
+}

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define MAX_ELEMS ((int64_t)1 << 40)
@@ -109,6 +110,14 @@ static float load_float(const unsigned char *p, int32_t t)
 	}
 }
 
+/* The whole pages of a part of the mapping that was copied need not stay in memory. */
+static void release(const unsigned char *p, size_t n)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), lo = ((uintptr_t)p + page - 1) / page * page, hi = ((uintptr_t)p + n) / page * page;
+	if (hi > lo)
+		madvise((void *)lo, hi - lo, MADV_DONTNEED);
+}
+
 /* Host elements from stored bytes; the bytes themselves when they already are that. */
 static const void *from_bytes(struct arena *mem, const unsigned char *p, int64_t n, int32_t t)
 {
@@ -118,15 +127,14 @@ static const void *from_bytes(struct arena *mem, const unsigned char *p, int64_t
 	if ((t == ONNX_FLOAT && (uintptr_t)p % sizeof(float) == 0) || (t == ONNX_INT64 && (uintptr_t)p % sizeof(int64_t) == 0))
 		return p;
 	void *to = arena_alloc(mem, (size_t)(n ? n : 1) * eval_elem_size(dt));
-	if (t == ONNX_FLOAT || t == ONNX_INT64) {
+	if (t == ONNX_FLOAT || t == ONNX_INT64)
 		memcpy(to, p, (size_t)n * size);
-		return to;
-	}
-	for (int64_t i = 0; i < n; i++)
+	else for (int64_t i = 0; i < n; i++)
 		if (dt == DT_F32)
 			((float *)to)[i] = load_float(p + (size_t)i * size, t);
 		else
 			eval_store_int(to, dt, i, load_int(p + (size_t)i * size, t));
+	release(p, (size_t)n * size);
 	return to;
 }
 

@@ -7,7 +7,7 @@
 #include "float_eval.h"
 #include <string.h>
 
-enum { TILE_M = 4, TILE_N = 8, BLOCK_K = 256 };
+enum { TILE_M = 4, TILE_N = 8, BLOCK_K = 64 };
 typedef float v4 __attribute__((vector_size(16)));
 
 struct panel {               /* TILE_N columns of b from row k0 on, zero padded */

@@ -176,6 +176,8 @@ def compile_time():
     case("Mod", [ints(7, -7, 7), ints(3, 3, -3)], fold=True, skip_secret=True)
     case("Mod", [f(4), pos(4)], label="float", fmod=1, fold=True, skip_secret=True)
     case("IsNaN", [np.array([1, np.nan], np.float32)], fold=True, skip_secret=True)
+    case("GatherElements", [f(4, 3)], [None, np.array([[1, -1], [0, 2], [3, 3]])], axis=0, fold=True, skip_secret=True)
+    case("GatherElements", [f(2, 3)], [None, np.array([[1, -1, 0, 0]])], label="axis 1", axis=1, fold=True, skip_secret=True)
     case("ScatterND", [f(4, 3)], [None, np.array([[1], [-1]]), f(2, 3)], fold=True, skip_secret=True)
 
 
