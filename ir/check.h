@@ -25,4 +25,6 @@ bool infer_shape(const struct node *, int *rank, int64_t dim[MAX_RANK], char *wh
 void check_types(struct checker *, const struct node *, enum stage);
 /* check_sched.c: forms, rounds and slots of stage SCHED. */
 void check_sched(struct checker *);
+/* check_bounds.c: what one step touches. */
+void check_bounds(struct checker *, const struct node *);
 #endif

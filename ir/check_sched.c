@@ -312,6 +312,7 @@ check_sched(struct checker *c)
 		else
 			check_message(c, n);
 		check_numbers(c, n);
+		check_bounds(c, n);
 	}
 	check_opened_once(c);
 	if (c->reports)

@@ -632,7 +632,7 @@ static const char sched_good[] =
 	"%x : f32[2x2] masked 50.12 slot 0 input = step.input {id=1, count=4, m=50} round 0\n"
 	"%p : f32[2x2] shared 50.24 slot 8 = step.matmul %x, %w {id=2, count=4, na=4, nb=4, n=50, m=50, weight_b=1, mm={batch=1, bh=1, rows=2, inner=2, cols=2, sa=[0,0,2,1], sb=[0,0,2,1]}}\n"
 	"%o : f32[2x2] masked 50.24 slot 8 = step.open %p {id=3, count=4, n=50, m=50} round 1\n"
-	"%l : f32[2x2] masked 50.24 slot 16 = step.lin %o {id=4, count=4, na=4, n=50, m=50, ca=2}\n"
+	"%l : f32[2x2] masked 50.24 slot 16 = step.lin %o {id=4, count=4, na=4, n=50, m=50, ca=2, map={dim=[4], so=[1], sa=[1], sb=[1]}}\n"
 	"step.output %l {id=5, count=4, n=50}\n"
 	"input %x\n"
 	"output %l\n";
@@ -651,20 +651,31 @@ static const struct edit sched_edit[] = {
 	{ "%o", "%o : f32[2x2] masked 40.24 slot 8 = step.open %p {id=3, count=4, n=50, m=40} round 1", "opens 40 bits and drops 0 of 'p', which has 50" },
 	{ "%o", "%o : f32[2x2] masked 50.24 slot 24 = step.open %p {id=3, count=4, n=50, m=50} round 1", "'o' is at 24, but shares the place of 'p' at 8" },
 	{ "%o", "%o : f32[2x2] masked 50.24 slot 8 = step.open %p {id=3, count=4, n=50, m=50} round 0", "nothing is sent in round 1" },
-	{ "%o", "%o : f32[2x2] masked 50.24 slot 8 = step.open %p {id=3, count=4, n=50, m=50} round 0\n%z : f32[2x2] shared 50.24 slot 24 = step.mul %o, %o {id=6, count=4, n=50, m=50}\n"
+	{ "%o", "%o : f32[2x2] masked 50.24 slot 8 = step.open %p {id=3, count=4, n=50, m=50} round 0\n%z : f32[2x2] shared 50.24 slot 24 = step.mul %o, %o {id=6, count=4, n=50, m=50, map={dim=[4], so=[1], sa=[1], sb=[1]}}\n"
 	        "%zz : f32[2x2] masked 50.24 slot 24 = step.open %z {id=7, count=4, n=50, m=50} round 1", "reads 'x' before round 0 is exchanged" },
-	{ "%o", "%o : f32[2x2] masked 50.24 slot 8 = step.open %p {id=3, count=4, n=50, m=50} round 1\n%z : f32[2x2] shared 50.24 slot 24 = step.lin %p {id=6, count=4, na=4, n=50, m=50, ca=2, shared=1}", "reads the share 'p' after its opening" },
+	{ "%o", "%o : f32[2x2] masked 50.24 slot 8 = step.open %p {id=3, count=4, n=50, m=50} round 1\n%z : f32[2x2] shared 50.24 slot 24 = step.lin %p {id=6, count=4, na=4, n=50, m=50, ca=2, map={dim=[4], so=[1], sa=[1], sb=[1]}, shared=1}", "reads the share 'p' after its opening" },
 	{ "%o", "%o : f32[2x2] masked 50.24 slot 8 = step.open %p {id=3, count=4, n=50, m=50} round 1\n%z : f32[2x2] masked 50.24 slot 24 = step.input {id=6, count=4, m=50} round 0", "a message of round 0 after one of round 1" },
 	{ "%o", "%o : f32[2x2] masked 50.24 slot 8 = step.open %p {id=3, count=4, n=50, m=50} round 2", "round 2 of 2" },
 	{ "%x", "%x : f32[2x2] masked 50.12 input = step.input {id=1, count=4, m=50} round 1", "nothing is sent in round 0" },
-	{ "%l", "%l : f32[2x2] masked 50.24 slot 16 = step.lin %p {id=4, count=4, na=4, n=50, m=50, ca=2}", "the step says shared=0, its operands are shared" },
-	{ "%l", "%l : f32[2x2] masked 50.24 slot 16 = step.lin %p {id=4, count=4, na=4, n=50, m=50, ca=2, shared=1}", "the result is masked, the operands of a local step are shared" },
-	{ "%l", "%l : f32[2x2] masked 50.24 slot 16 = step.lin %o, %p {id=4, count=4, na=4, n=50, m=50, ca=2, cb=1, shared=1}", "a local step on 'o', which is masked, and a shared value" },
-	{ "%l", "%l : f32[2x2] shared 50.24 slot 16 = step.lin %p {id=4, count=4, na=4, n=50, m=50, ca=2, shared=1}", "'l' is shared, expected masked" },
+	{ "%l", "%l : f32[2x2] masked 50.24 slot 16 = step.lin %p {id=4, count=4, na=4, n=50, m=50, ca=2, map={dim=[4], so=[1], sa=[1], sb=[1]}}", "the step says shared=0, its operands are shared" },
+	{ "%l", "%l : f32[2x2] masked 50.24 slot 16 = step.lin %p {id=4, count=4, na=4, n=50, m=50, ca=2, map={dim=[4], so=[1], sa=[1], sb=[1]}, shared=1}", "the result is masked, the operands of a local step are shared" },
+	{ "%l", "%l : f32[2x2] masked 50.24 slot 16 = step.lin %o, %p {id=4, count=4, na=4, n=50, m=50, ca=2, map={dim=[4], so=[1], sa=[1], sb=[1]}, cb=1, shared=1}", "a local step on 'o', which is masked, and a shared value" },
+	{ "%l", "%l : f32[2x2] shared 50.24 slot 16 = step.lin %p {id=4, count=4, na=4, n=50, m=50, ca=2, map={dim=[4], so=[1], sa=[1], sb=[1]}, shared=1}", "'l' is shared, expected masked" },
 	{ "%l", "%l : f32[2x2] masked 50.24 slot 16 = step.open %p {id=4, count=4, n=50, m=50} round 1", "'p' is opened twice" },
-	{ "%l", "%l : f32[2x2] shared 50.24 slot 16 = step.mul %o, %p {id=4, count=4, n=50, m=50}", "operand 'p' is shared, expected masked" },
-	{ "%l", "%l : f32[2x2] shared 50.24 slot 16 = step.mul %o, %x {id=4, count=4, n=50, m=50, pad_a=1}", "the mask of 'o' is not the pad of step 1" },
+	{ "%l", "%l : f32[2x2] shared 50.24 slot 16 = step.mul %o, %p {id=4, count=4, n=50, m=50, map={dim=[4], so=[1], sa=[1], sb=[1]}}", "operand 'p' is shared, expected masked" },
+	{ "%l", "%l : f32[2x2] shared 50.24 slot 16 = step.mul %o, %x {id=4, count=4, n=50, m=50, pad_a=1, map={dim=[4], so=[1], sa=[1], sb=[1]}}", "the mask of 'o' is not the pad of step 1" },
 	{ "%l", "%l : f32[2x2] masked 50.24 slot 16 = add %o, %o", "is not an operation of stage SCHED" },
+	{ "%l", "%l : f32[2x2] masked 50.24 slot 16 = step.lin %o {id=4, count=4, n=50, m=50, ca=1, map={dim=[4], so=[1], sa=[1], sb=[1], a0=1}}", "the map leaves the operand 'o'" },
+	{ "%l", "%l : f32[2x2] masked 50.24 slot 16 = step.lin %o {id=4, count=4, n=50, m=50, ca=1, map={dim=[4], so=[1], sa=[-1], sb=[1], a0=2}}", "the map leaves the operand 'o'" },
+	{ "%l", "%l : f32[2x2] masked 50.24 slot 16 = step.lin %o {id=4, count=4, n=50, m=50, ca=1, map={dim=[2,2], so=[1,2], sa=[2,-1], sb=[1,0], a0=1}}", NULL },
+	{ "%l", "%l : f32[2x2] masked 50.24 slot 16 = step.lin %o {id=4, count=4, n=50, m=50, ca=1, map={dim=[2,2], so=[1,1], sa=[1,1], sb=[1,1]}}", "the map does not write each element of 'l' once" },
+	{ "%l", "%l : f32[2x2] masked 50.24 slot 16 = step.lin %o {id=4, count=4, n=50, m=50, ca=1, map={dim=[3], so=[1], sa=[1], sb=[1]}}", "the map does not write each element of 'l' once" },
+	{ "%l", "%l : f32[2x2] masked 50.24 slot 16 = step.lin %o {id=4, count=4, n=50, m=50, ca=1, map={dim=[4], so=[2], sa=[1], sb=[1]}}", "the map leaves the result 'l'" },
+	{ "%l", "%l : f32[2x2] masked 50.24 slot 16 = step.lin %o {id=4, count=4, n=50, m=50, ca=1}", "needs a map" },
+	{ "%l", "%l : f32[2x2] masked 50.24 slot 16 = step.tril %o {id=4, count=4, n=50, m=50, c=2, rows={count=2, first=1, inc=1, period=2, level=0}}", "rows of 3 elements do not fit operands of 4 and 0 and a result of 4" },
+	{ "%l", "%l : f32[2x2] masked 50.24 slot 16 = step.row_sum %o {id=4, count=4, n=50, m=50, rows={count=9999999999, first=1, inc=0, period=1, level=0}}", "needs rows that fit its operands" },
+	{ "%l", "%l : f32[2x2] shared 1.0 slot 16 = step.lt %o {id=4, count=4, n=50, m=1, b=51}", "n=50, m=1, s=0, b=51 and a table of 0 entries do not go together" },
+	{ "%p", "%p : f32[2x2] shared 50.24 slot 8 = step.matmul %x, %w {id=2, count=4, n=50, m=50, weight_b=1, mm={batch=1, bh=1, rows=2, inner=3, cols=2, sa=[0,0,3,1], sb=[0,0,2,1]}}", "the product leaves the operand 'w'" },
 	{ "const", "const %w : i64[2x2] weight 50.12 slot 3 = 1 2 3 4", "the weight 'w' has the number 3, expected 0" },
 };
 

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * check_bounds.c -- every element that a step reads or writes lies inside its
+ * values and tables, and a local copy writes each element of its result once.
+ *
+ * A hand-written .ir file must not make a program that reads beside its buffers;
+ * an element that is not written would hold the mask of something else.
+ */
+#include "check.h"
+#include "run.h"
+
+static uint64_t
+elems(const struct val *v)
+{
+	return (uint64_t)ir_count(v) * (v->onehot ? v->onehot : 1);
+}
+
+/* first + sum of stride[k] * i, i < dim[k], stays in [0, count). */
+static bool
+inside(uint64_t first, int n, const uint32_t *dim, const int64_t *stride, uint64_t count)
+{
+	__int128 lo = first, hi = first;
+	for (int k = 0; k < n; k++) {
+		__int128 way = (__int128)stride[k] * (dim[k] - (dim[k] > 0));
+		*(way < 0 ? &lo : &hi) += way;
+	}
+	return lo >= 0 && hi < (__int128)count;
+}
+
+/* Each element once: the axes, ordered by stride, are those of a dense array. */
+static bool
+covers(const struct suf_map *m, uint64_t count)
+{
+	uint64_t next = 1;
+	for (bool found = true; found && next < count;) {
+		found = false;
+		for (uint32_t k = 0; k < m->ndim && !found; k++)
+			if (m->dim[k] > 1 && m->so[k] > 0 && (uint64_t)m->so[k] == next) {
+				next *= m->dim[k];
+				found = true;
+			}
+	}
+	uint64_t all = 1;
+	for (uint32_t k = 0; k < m->ndim; k++)
+		all *= m->dim[k];
+	return next == count && all == count && m->out0 == 0;
+}
+
+static void
+check_map(struct checker *c, const struct node *n)
+{
+	const struct suf_step *s = n->step;
+	const struct suf_map *m = s->map;
+	bool table = s->op == SUF_mulc || s->op == SUF_addc;
+	if (!m || m->ndim < 1 || m->ndim > SUF_MAX_DIM || (table && !s->table)) {
+		check_fail(c, n, "needs a map%s", table ? " and a table" : "");
+		return;
+	}
+	for (uint32_t k = 0; k < m->ndim; k++)
+		if (m->dim[k] == 0) {
+			check_fail(c, n, "the map has an axis of no elements");
+			return;
+		}
+	if (!inside(m->out0, (int)m->ndim, m->dim, m->so, elems(n->out[0])))
+		check_fail(c, n, "the map leaves the result '%s'", n->out[0]->name);
+	else if (s->op != SUF_mul && !covers(m, elems(n->out[0])))
+		check_fail(c, n, "the map does not write each element of '%s' once", n->out[0]->name);
+	if (!inside(m->a0, (int)m->ndim, m->dim, m->sa, elems(n->in[0])))
+		check_fail(c, n, "the map leaves the operand '%s'", n->in[0]->name);
+	if (table && !inside(m->b0, (int)m->ndim, m->dim, m->sb, s->table->len))
+		check_fail(c, n, "the map leaves the table '%s'", s->table->name);
+	if (n->nin > 1 && !inside(m->b0, (int)m->ndim, m->dim, m->sb, elems(n->in[1])))
+		check_fail(c, n, "the map leaves the operand '%s'", n->in[1]->name);
+}
+
+static void
+check_mm(struct checker *c, const struct node *n)
+{
+	const struct suf_mm *m = n->step->mm;
+	if (!m || !m->bh || m->batch % m->bh || !m->batch || !m->rows || !m->inner || !m->cols) {
+		check_fail(c, n, "needs the sizes of a matrix product");
+		return;
+	}
+	const uint32_t a[4] = { m->batch / m->bh, m->bh, m->rows, m->inner }, b[4] = { m->batch / m->bh, m->bh, m->inner, m->cols };
+	if ((uint64_t)m->batch * m->rows * m->cols != elems(n->out[0]))
+		check_fail(c, n, "the product has %llu elements, '%s' has %llu", (unsigned long long)m->batch * m->rows * m->cols, n->out[0]->name,
+		           (unsigned long long)elems(n->out[0]));
+	if (!inside(m->a0, 4, a, m->sa, elems(n->in[0])))
+		check_fail(c, n, "the product leaves the operand '%s'", n->in[0]->name);
+	if (!inside(m->b0, 4, b, m->sb, elems(n->in[1])))
+		check_fail(c, n, "the product leaves the operand '%s'", n->in[1]->name);
+	if (n->nin > 2 && elems(n->in[2]) != m->cols)
+		check_fail(c, n, "the bias '%s' has %llu elements, expected %u", n->in[2]->name, (unsigned long long)elems(n->in[2]), m->cols);
+}
+
+/* Elements of all rows, of their pairs; the longest row. */
+struct row_sums { uint64_t all, pairs, longest; };
+
+static struct row_sums
+sum_rows(const struct suf_rows *r)
+{
+	struct row_sums s = { 0 };
+	for (uint64_t k = 0; k < r->count; k++) {
+		uint64_t len = suf_rows_len(r, k);
+		s.all += len;
+		s.pairs += len / 2;
+		s.longest = len > s.longest ? len : s.longest;
+	}
+	return s;
+}
+
+static void
+check_rows(struct checker *c, const struct node *n)
+{
+	const struct suf_step *s = n->step;
+	const struct suf_rows *r = s->rows;
+	const uint64_t out = elems(n->out[0]), a = elems(n->in[0]), b = n->nin > 1 ? elems(n->in[1]) : 0;
+	if (!r || !r->period || r->count > a + out || r->level > 32) {
+		check_fail(c, n, "needs rows that fit its operands");
+		return;
+	}
+	const struct row_sums sum = sum_rows(r);
+	const uint64_t dense = s->c > 0 ? r->count * (uint64_t)s->c : 0;
+	bool ok = false;
+	switch (s->op) {
+	case SUF_row_sum: case SUF_sqsum: ok = sum.all == a && r->count == out; break;
+	case SUF_row_lin: ok = sum.all == out && sum.all <= a && r->count <= b; break;
+	case SUF_row_diff: ok = sum.all == a && sum.pairs == out; break;
+	case SUF_row_next: ok = sum.all == a && sum.pairs == b && sum.all - sum.pairs == out; break;
+	case SUF_tril: ok = sum.all == out && dense == a && sum.longest <= (uint64_t)s->c; break;
+	case SUF_untril: ok = sum.all == a && dense == out && sum.longest <= (uint64_t)s->c; break;
+	default: break;
+	}
+	if (!ok)
+		check_fail(c, n, "rows of %llu elements do not fit operands of %llu and %llu and a result of %llu", (unsigned long long)sum.all,
+		           (unsigned long long)a, (unsigned long long)b, (unsigned long long)out);
+}
+
+static void
+check_widths(struct checker *c, const struct node *n)
+{
+	const struct suf_step *s = n->step;
+	const uint64_t len = s->table ? s->table->len : 0;
+	bool ok = true;
+	switch (s->op) {
+	case SUF_lt: ok = s->b >= 1 && s->b <= s->n; break;
+	case SUF_drelu: ok = s->b >= 2 && s->b <= s->n && len >= 2 && len % 2 == 0 && elems(n->out[0]) == elems(n->in[0]) * (len / 2); break;
+	case SUF_lut: ok = s->b >= 1 && s->b <= s->n && s->b < 32 && len == 1ull << s->b; break;
+	case SUF_lin4: ok = len == 8; break;
+	case SUF_bitdot: ok = len >= 1 && elems(n->in[0]) == len * elems(n->out[0]); break;
+	case SUF_trunc: ok = s->s >= 1 && s->s < s->n && (s->slack || s->m <= s->n - s->s); break;
+	case SUF_sext: ok = s->m >= s->n; break;
+	case SUF_gapext: ok = s->m > s->n; break;
+	default: break;
+	}
+	if (!ok)
+		check_fail(c, n, "n=%d, m=%d, s=%d, b=%d and a table of %llu entries do not go together", s->n, s->m, s->s, s->b, (unsigned long long)len);
+}
+
+/* Steps that go element by element: operands as long as the result. */
+static void
+check_lengths(struct checker *c, const struct node *n)
+{
+	for (int k = 0; k < n->nin; k++)
+		if (elems(n->in[k]) != elems(n->out[0]))
+			check_fail(c, n, "'%s' has %llu elements, the result has %llu", n->in[k]->name, (unsigned long long)elems(n->in[k]), (unsigned long long)elems(n->out[0]));
+}
+
+void
+check_bounds(struct checker *c, const struct node *n)
+{
+	switch (n->step->op) {
+	case SUF_lin: case SUF_mulc: case SUF_addc: case SUF_mul: check_map(c, n); break;
+	case SUF_matmul: check_mm(c, n); break;
+	case SUF_row_sum: case SUF_row_lin: case SUF_row_diff: case SUF_row_next: case SUF_tril: case SUF_untril: case SUF_sqsum: check_rows(c, n); break;
+	case SUF_lt: case SUF_trunc: case SUF_sext: case SUF_gapext: case SUF_select: case SUF_lut: case SUF_lutsign: case SUF_lin4: case SUF_open:
+		check_lengths(c, n);
+		break;
+	default: break;
+	}
+	check_widths(c, n);
+}
