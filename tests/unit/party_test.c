@@ -256,6 +256,49 @@ static void a_client_outside(void **state)
 	free_keys(key);
 }
 
+static void masked_files_are_checked(void **state)
+{
+	char *key[3], raw[1000];
+	struct side s[2];
+	struct suf_stats dealer;
+	(void)state;
+	deal(&small_program, true, key, &dealer);
+	assert_int_equal(suf_share_input(&small_program, key[2], input, path("a.masked"), text), SUF_OK);
+	make_sides(s, key);
+	s[0].cfg.masked_input = path("bent.masked");
+	FILE *f = fopen(path("a.masked"), "rb");
+	size_t n = fread(raw, 1, sizeof raw, f);
+	fclose(f);
+	assert_int_equal(n, 128 + 200 + 63);
+	for (size_t i = 0; i < 2 * n; i++) { /* a changed byte; a cut */
+		raw[i % n] ^= i < n ? 0x20 : 0;
+		f = fopen(path("bent.masked"), "wb");
+		assert_true(fwrite(raw, 1, i < n ? n : i - n, f) == (i < n ? n : i - n));
+		fclose(f);
+		raw[i % n] ^= i < n ? 0x20 : 0;
+		run_side(&s[0]);
+		assert_int_equal(s[0].err, SUF_EPROTO);
+	}
+	/* A client that masks two inputs with a copy of its key: the parties must have the same file. */
+	char *cmd = NULL, *copy = at("copy.client.key");
+	assert_true(asprintf(&cmd, "cp '%s' '%s' && rm '%.*s.used'", key[2], copy, (int)strlen(key[2]) - 4, key[2]) > 0);
+	assert_int_equal(system(cmd), 0);
+	x[0] += 1;
+	assert_int_equal(suf_share_input(&small_program, copy, input, path("b.masked"), text), SUF_OK);
+	x[0] -= 1;
+	make_sides(s, key);
+	s[0].cfg.masked_input = path("a.masked");
+	s[1].cfg.masked_input = path("b.masked");
+	run_both(s);
+	for (int p = 0; p < 2; p++) {
+		assert_int_equal(s[p].err, SUF_EPROTO);
+		assert_non_null(strstr(s[p].text, "the masked input file"));
+	}
+	free(cmd);
+	free(copy);
+	free_keys(key);
+}
+
 static void outputs_to_party_0(void **state)
 {
 	char *key[3], *owner = NULL;
@@ -464,6 +507,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_private_product), cmocka_unit_test(the_owner_sends_the_weights), cmocka_unit_test(a_client_outside),
+		cmocka_unit_test(masked_files_are_checked),
 		cmocka_unit_test(outputs_to_party_0), cmocka_unit_test(the_handshake_costs_no_key),
 		cmocka_unit_test(what_does_not_fit_is_refused_alone), cmocka_unit_test(a_new_epoch_wants_new_weights),
 		cmocka_unit_test(keys_through_pipes), cmocka_unit_test(a_key_that_ends_early),
