@@ -68,4 +68,46 @@ suf_lutsign_eval(uint64_t bit_hat, uint64_t v_hat, uint64_t v1, uint64_t vr)
 {
 	return (1 - 2 * bit_hat) * (v_hat * v1 - vr);
 }
+
+/* lt: where the key is evaluated: (x_hat + c) mod 2^b. */
+static inline SUF_HD uint64_t
+suf_lt_point(unsigned b, uint64_t x_hat, uint64_t c)
+{
+	return (x_hat + c) & suf_ring(b);
+}
+
+/* drelu: where the key is evaluated for the threshold t, on b-1 bits. */
+static inline SUF_HD uint64_t
+suf_drelu_point(unsigned b, uint64_t x_hat, uint64_t t)
+{
+	return (t - x_hat - 1) & suf_ring(b - 1);
+}
+
+/* drelu: share of [x >= t] but for the key's bit; less = the comparison at that point. */
+static inline SUF_HD uint64_t
+suf_drelu_bit(int p, unsigned b, uint64_t x_hat, uint64_t t, uint64_t less)
+{
+	return less ^ ((uint64_t)p & ((x_hat - t) >> (b - 1) & 1));
+}
+
+/* lut: share of the sign bit from the signed number of set leaves. */
+static inline SUF_HD uint64_t
+suf_lut_sign(uint64_t ones)
+{
+	return (ones + 1) >> 1 & 1;
+}
+
+/* lin4: the words of the opened index. */
+static inline SUF_HD uint64_t
+suf_lin4_eval(uint64_t x_hat, uint64_t slope, uint64_t icept)
+{
+	return slope * x_hat + icept;
+}
+
+/* bitdot: one term, coefficient * bit; z = share of the bit's mask in the ring. */
+static inline SUF_HD uint64_t
+suf_bitdot_term(int p, uint64_t bit_hat, uint64_t coefficient, uint64_t z)
+{
+	return coefficient * ((uint64_t)p * bit_hat + (1 - 2 * bit_hat) * z);
+}
 #endif

@@ -46,10 +46,8 @@ static void permute(size_t n, const struct block *s, struct block *p)
 /* The children of p = pi(s) on sides side[i]. */
 static void child(const struct dpf_ctx *ctx, unsigned level, size_t n, const struct block *p, const uint8_t *side, struct block *c)
 {
-	for (size_t i = 0; i < n; i++) {
-		c[i].lo = p[i].lo ^ ctx->session;
-		c[i].hi = p[i].hi ^ (ctx->id | (uint64_t)(2 * level + side[i]) << 32);
-	}
+	for (size_t i = 0; i < n; i++)
+		c[i] = suf_dpf_tweak(p[i], ctx->session, ctx->id, level, side[i]);
 	aes_portable(kernel_tree_key, n, c);
 	for (size_t i = 0; i < n; i++) {
 		c[i].lo ^= p[i].lo;
@@ -63,54 +61,6 @@ static struct block load(const uint8_t *p)
 
 	memcpy(&x, p, sizeof x);
 	return x;
-}
-
-static struct block mux(uint64_t bit, struct block if1, struct block if0)
-{
-	uint64_t m = 0 - bit;
-
-	return (struct block){ if0.lo ^ (m & (if0.lo ^ if1.lo)), if0.hi ^ (m & (if0.hi ^ if1.hi)) };
-}
-
-static struct block correct(struct block c, uint64_t t, struct block word)
-{
-	uint64_t m = 0 - (t & 1);
-
-	return (struct block){ c.lo ^ (m & word.lo), c.hi ^ (m & word.hi) };
-}
-
-/* The unit vector of a leaf block: bit alpha mod 128. */
-static struct block unit(uint64_t alpha)
-{
-	uint64_t bit = 1ull << (alpha & 63), high = 0 - (alpha >> 6 & 1);
-
-	return (struct block){ bit & ~high, bit & high };
-}
-
-/* Words of one element at one level; moves both parties' states on. */
-static void gen_words(struct block c[2][2], struct block s[2], uint64_t k, uint8_t *cw, uint8_t *t_right, unsigned bit)
-{
-	struct block x0 = { c[0][0].lo ^ c[1][0].lo, c[0][0].hi ^ c[1][0].hi };
-	struct block x1 = { c[0][1].lo ^ c[1][1].lo, c[0][1].hi ^ c[1][1].hi };
-	uint64_t t0 = (x0.lo & 1) ^ k ^ 1, t1 = (x1.lo & 1) ^ k;
-	struct block w = mux(k, x0, x1); /* the side that is lost */
-
-	w.lo = (w.lo & ~1ull) | t0;
-	memcpy(cw, &w, sizeof w);
-	*t_right = (uint8_t)((*t_right & ~(1u << bit)) | (unsigned)t1 << bit);
-	w.lo = (w.lo & ~1ull) | ((0 - k) & t1) | ((k - 1) & t0);
-	for (int p = 0; p < 2; p++)
-		s[p] = correct(mux(k, c[p][1], c[p][0]), s[p].lo, w);
-}
-
-static void gen_leaf(struct block c[2][2], uint64_t alpha, uint64_t k, uint8_t *left, uint8_t *right)
-{
-	struct block e = unit(alpha), none = { 0, 0 }, e0 = mux(k, none, e), e1 = mux(k, e, none);
-	struct block w0 = { c[0][0].lo ^ c[1][0].lo ^ e0.lo, c[0][0].hi ^ c[1][0].hi ^ e0.hi };
-	struct block w1 = { c[0][1].lo ^ c[1][1].lo ^ e1.lo, c[0][1].hi ^ c[1][1].hi ^ e1.hi };
-
-	memcpy(left, &w0, sizeof w0);
-	memcpy(right, &w1, sizeof w1);
 }
 
 struct gen_state { struct block s[2][CHUNK], pi[CHUNK], c[2][2][CHUNK]; };
@@ -132,11 +82,17 @@ static void gen_chunk(const struct dpf_ctx *ctx, unsigned b, size_t count, size_
 			struct block s[2] = { g->s[0][e], g->s[1][e] };
 			uint64_t k = alpha[i + e] >> (b - 1 - level) & 1;
 			uint8_t *cw = words + 16 * (i + e);
+			struct block w[2];
+			uint64_t t_right;
 			if (level == depth - 1) {
-				gen_leaf(c, alpha[i + e], k, cw, cw + 16 * count);
+				suf_dpf_gen_leaf(c, alpha[i + e], k, w);
+				memcpy(cw, &w[0], sizeof w[0]);
+				memcpy(cw + 16 * count, &w[1], sizeof w[1]);
 				continue;
 			}
-			gen_words(c, s, k, cw, words + 16 * count + (i + e) / 8, (unsigned)((i + e) % 8));
+			suf_dpf_gen_level(c, s, k, w, &t_right);
+			memcpy(cw, w, sizeof *w);
+			words[16 * count + (i + e) / 8] |= (uint8_t)(t_right << (i + e) % 8); /* zeroed before */
 			g->s[0][e] = s[0];
 			g->s[1][e] = s[1];
 		}
@@ -168,18 +124,10 @@ static struct block side_word(const uint8_t *words, size_t count, size_t i, bool
 	uint64_t t_right;
 
 	if (leaf)
-		return mux(side, load(words + 16 * count + 16 * i), w);
+		return suf_block_mux(side, load(words + 16 * count + 16 * i), w);
 	t_right = words[16 * count + i / 8] >> (i % 8) & 1;
 	w.lo ^= (0 - side) & ((w.lo ^ t_right) & 1);
 	return w;
-}
-
-/* Parity of the leaf bits 0..pos. */
-static uint64_t parity_to(struct block s, uint64_t pos)
-{
-	uint64_t low = ~0ull >> (63 - (pos & 63)), high = 0 - (pos >> 6 & 1);
-
-	return (uint64_t)__builtin_parityll((s.lo & (low | high)) ^ (s.hi & low & high));
 }
 
 static void portable_less(const struct dpf_ctx *ctx, int party, unsigned b, size_t count, const struct block *root,
@@ -206,12 +154,10 @@ static void portable_less(const struct dpf_ctx *ctx, int party, unsigned b, size
 			permute(n, s, pi);
 			child(ctx, level, n, pi, side, c);
 			for (size_t e = 0; e < n; e++)
-				s[e] = correct(c[e], s[e].lo, side_word(w, count, i + e, level == depth - 1, side[e]));
+				s[e] = suf_dpf_correct(c[e], s[e].lo, side_word(w, count, i + e, level == depth - 1, side[e]));
 		}
-		for (size_t e = 0; e < n; e++) { /* after a turn to the right: the bits after pos */
-			uint64_t whole = (uint64_t)__builtin_parityll(s[e].lo ^ s[e].hi);
-			bit[i + e] ^= parity_to(s[e], x[i + e] & 127) ^ (old[e] & whole);
-		}
+		for (size_t e = 0; e < n; e++)
+			bit[i + e] ^= suf_dpf_leaf_parity(s[e], x[i + e], old[e]);
 	}
 	prg_wipe(s, sizeof s);
 }
@@ -234,7 +180,7 @@ static void portable_leaves(const struct dpf_ctx *ctx, int party, unsigned b, si
 				child(ctx, level, n, pi, side[d], c);
 				for (size_t e = 0; e < n; e++)
 					node[(2 * j + d) * GROUP + e] =
-						correct(c[e], s[e].lo, side_word(w, count, first + e, level == depth - 1, d));
+						suf_dpf_correct(c[e], s[e].lo, side_word(w, count, first + e, level == depth - 1, d));
 			}
 		}
 	}

@@ -17,8 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "suf.h"
+#include "kernels/dpf.h"
 
-struct block { uint64_t lo, hi; };                       /* 128 bits, little-endian; bit 0 of lo is the lsb */
 struct prg_seed { uint8_t b[16]; };
 struct prg_stream_key { _Alignas(16) uint8_t round_key[176]; }; /* expanded AES-128 key of a seed; secret */
 

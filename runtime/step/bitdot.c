@@ -3,6 +3,7 @@
  * the output: bit = bit_hat ^ z = bit_hat + (1 - 2 bit_hat) z, and the key holds z shared mod 2^m.
  */
 #include "blocks.h"
+#include "kernels/steps.h"
 
 static enum suf_err
 bitdot_deal(struct suf_run *r, const struct suf_step *s)
@@ -16,18 +17,17 @@ bitdot_deal(struct suf_run *r, const struct suf_step *s)
 static enum suf_err
 bitdot_eval(struct suf_run *r, const struct suf_step *s)
 {
-	const uint64_t *bit = run_wire(r, s->in[0]), public = (uint64_t)r->party;
+	const uint64_t *bit = run_wire(r, s->in[0]);
 	uint64_t *out = run_wire(r, s->out[0]), z[SUF_BLOCK];
 	for (uint64_t i = 0; i < s->count; i++)
-		out[i] = public * (uint64_t)s->c;
+		out[i] = (uint64_t)r->party * (uint64_t)s->c;
 	FOR_BLOCKS(at, k, s->na) {
 		enum suf_err e = eval_corr(r, s, PART_bitdot_z, at, k, z);
 		if (e)
 			return e;
 		uint64_t row = at / s->count, col = at % s->count;
 		for (uint64_t i = 0; i < k; i++) {
-			uint64_t b = bit[at + i];
-			out[col] += (uint64_t)s->table->v[row] * (public * b + (1 - 2 * b) * z[i]);
+			out[col] += suf_bitdot_term(r->party, bit[at + i], (uint64_t)s->table->v[row], z[i]);
 			if (++col == s->count) {
 				col = 0;
 				row++;

@@ -7,22 +7,16 @@
  * so the point is -r mod 2^(b-1), and 1 ^ msb(-r) is shared in the key; it
  * cancels in an output with two thresholds.
  *
- * table: pairs t_k, u_k; u_k = t_k or INT64_MIN: the single threshold t_k.
+ * table: pairs t_k, u_k; u_k = t_k: the single threshold t_k.
  * Opened later: the bits, each under its own pad.
  */
 #include "dpf_block.h"
+#include "kernels/steps.h"
 
 static uint32_t
 outputs(const struct suf_step *s)
 {
 	return s->table->len / 2;
-}
-
-static bool
-single(const struct suf_step *s, uint32_t output)
-{
-	const int64_t *t = s->table->v + 2 * output;
-	return t[1] == t[0] || t[1] == INT64_MIN;
 }
 
 static uint64_t
@@ -59,10 +53,10 @@ add_threshold(struct suf_run *r, const struct suf_step *s, struct dpf_block *d, 
 {
 	uint64_t at[SUF_BLOCK], less[SUF_BLOCK];
 	for (size_t i = 0; i < k; i++)
-		at[i] = (t - x[i] - 1) & ring_mask(s->b - 1u);
+		at[i] = suf_drelu_point(s->b, x[i], t);
 	dpf_less(&d->ctx, r->party, s->b - 1u, k, d->root, d->words, at, less);
 	for (size_t i = 0; i < k; i++)
-		bit[i] ^= less[i] ^ ((unsigned)r->party & msb(x[i] - t, s->b));
+		bit[i] ^= suf_drelu_bit(r->party, s->b, x[i], t, less[i]);
 }
 
 static enum suf_err
@@ -80,7 +74,7 @@ drelu_eval(struct suf_run *r, const struct suf_step *s)
 			for (uint64_t i = 0; i < k; i++)
 				bit[i] = 0;
 			add_threshold(r, s, &d, (uint64_t)s->table->v[2 * j], k, x + at, bit);
-			if (!single(s, j))
+			if (!suf_threshold_single(s, j))
 				add_threshold(r, s, &d, (uint64_t)s->table->v[2 * j + 1], k, x + at, bit);
 		}
 		dpf_block_done(r, &d);
@@ -88,7 +82,7 @@ drelu_eval(struct suf_run *r, const struct suf_step *s)
 		if (e)
 			return e;
 		for (uint32_t j = 0; j < outputs(s); j++)
-			for (uint64_t i = 0; i < k && single(s, j); i++)
+			for (uint64_t i = 0; i < k && suf_threshold_single(s, j); i++)
 				out[j * s->na + at + i] ^= high[i];
 	}
 	eval_pad(r, s, 0, 0, (size_t)s->count, 1, out);
@@ -103,7 +97,7 @@ drelu_sim(struct suf_run *r, const struct suf_step *s)
 	for (uint32_t j = 0; j < outputs(s); j++) {
 		uint64_t t = (uint64_t)s->table->v[2 * j], u = (uint64_t)s->table->v[2 * j + 1];
 		for (uint64_t i = 0; i < s->na; i++)
-			out[j * s->na + i] = msb(x[i] - t, s->b) ^ (single(s, j) ? 1 : msb(x[i] - u, s->b));
+			out[j * s->na + i] = msb(x[i] - t, s->b) ^ (suf_threshold_single(s, j) ? 1 : msb(x[i] - u, s->b));
 	}
 	deal_pad(r, s, 0, 0, (size_t)s->count, 1, run_mask(r, s->out[0]));
 	return SUF_OK;

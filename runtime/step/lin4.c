@@ -8,6 +8,7 @@
  * table: four intercepts, four slopes.
  */
 #include "blocks.h"
+#include "kernels/steps.h"
 
 /* t[j] for a secret j < 4: reads all of them. */
 static uint64_t
@@ -56,7 +57,7 @@ lin4_eval(struct suf_run *r, const struct suf_step *s)
 			return e;
 		for (uint64_t i = 0; i < k; i++) {
 			uint64_t j = 4 * i + 2 * bit1[at + i] + bit0[at + i]; /* opened bits: public */
-			out[at + i] = (slope[j] * x[at + i] + icept[j]) & ring_mask(s->m);
+			out[at + i] = suf_lin4_eval(x[at + i], slope[j], icept[j]) & ring_mask(s->m);
 		}
 	}
 	eval_pad(r, s, 0, 0, (size_t)s->count, s->m, out);

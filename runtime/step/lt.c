@@ -5,6 +5,7 @@
  * Opened later: w ^ pad.
  */
 #include "dpf_block.h"
+#include "kernels/steps.h"
 
 static enum suf_err
 lt_deal(struct suf_run *r, const struct suf_step *s)
@@ -34,7 +35,7 @@ lt_eval(struct suf_run *r, const struct suf_step *s)
 		if (e)
 			return e;
 		for (uint64_t i = 0; i < k; i++)
-			y[i] = (x[at + i] + (uint64_t)s->c) & ring_mask(s->b);
+			y[i] = suf_lt_point(s->b, x[at + i], (uint64_t)s->c);
 		dpf_less(&d.ctx, r->party, s->b, k, d.root, d.words, y, out + at);
 		dpf_block_done(r, &d);
 	}

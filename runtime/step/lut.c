@@ -9,6 +9,7 @@
  * Opened later, each under its own pad: [U = 1], and U * T[x]; step lutsign finishes.
  */
 #include "dpf_block.h"
+#include "kernels/steps.h"
 
 static size_t
 lut_scratch(const struct suf_step *s)
@@ -58,7 +59,7 @@ lut_eval(struct suf_run *r, const struct suf_step *s)
 		dpf_lut(&d.ctx, r->party, s->b, k, d.root, d.words, at_x, s->table->v, sign + at, value + at, scratch);
 		dpf_block_done(r, &d);
 		for (uint64_t i = 0; i < k; i++) {
-			sign[at + i] = (sign[at + i] + 1) >> 1 & 1;
+			sign[at + i] = suf_lut_sign(sign[at + i]);
 			value[at + i] &= ring_mask(s->m);
 		}
 	}

@@ -93,7 +93,7 @@ add_bias_share(struct suf_run *r, const struct suf_step *s, uint64_t *tmp, uint6
 {
 	if (s->in[2].space != SUF_WEIGHT)
 		return;
-	run_weight_mask(r, s->in[2], 0, s->mm->cols, s->n, tmp);
+	run_weight_mask(r, s->in[2], 0, (size_t)suf_operand_count(s, 2), s->n, tmp);
 	add_row(s, tmp, true, c);
 	if (r->party == 0)
 		add_row(s, run_weight(r, s->in[2]), false, c);

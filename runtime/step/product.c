@@ -4,15 +4,12 @@
  * key, weights), or a correction. */
 #include "product.h"
 
-static uint64_t operand_count(const struct suf_step *s, int k) { return k == 0 ? s->na : s->nb; }
-static uint32_t operand_pad(const struct suf_step *s, int k) { return k == 0 ? s->pad_a : s->pad_b; }
-
 const uint64_t *
 product_sim_mask(struct suf_run *r, const struct suf_step *s, int k, uint64_t *buf)
 {
 	if (s->in[k].space != SUF_WEIGHT)
 		return run_mask(r, s->in[k]);
-	run_weight_mask(r, s->in[k], 0, (size_t)operand_count(s, k), s->n, buf);
+	run_weight_mask(r, s->in[k], 0, (size_t)suf_operand_count(s, k), s->n, buf);
 	return buf;
 }
 
@@ -20,7 +17,7 @@ const uint64_t *
 product_deal_mask(struct suf_run *r, const struct suf_step *s, int k, enum suf_part part, uint64_t *buf)
 {
 	const uint64_t *mask = product_sim_mask(r, s, k, buf);
-	if (s->in[k].space != SUF_WEIGHT && operand_pad(s, k) == 0 && deal_corr(r, s, part, 0, (size_t)operand_count(s, k), mask))
+	if (s->in[k].space != SUF_WEIGHT && suf_operand_pad(s, k) == 0 && deal_corr(r, s, part, 0, (size_t)suf_operand_count(s, k), mask))
 		return NULL;
 	return mask;
 }
@@ -28,11 +25,11 @@ product_deal_mask(struct suf_run *r, const struct suf_step *s, int k, enum suf_p
 enum suf_err
 product_eval_mask(struct suf_run *r, const struct suf_step *s, int k, enum suf_part part, uint64_t *share)
 {
-	size_t count = (size_t)operand_count(s, k);
+	size_t count = (size_t)suf_operand_count(s, k);
 	if (s->in[k].space == SUF_WEIGHT)
 		run_weight_mask(r, s->in[k], 0, count, s->n, share);
-	else if (operand_pad(s, k))
-		party_pad(r, r->party, operand_pad(s, k), 0, 0, count, s->n, share);
+	else if (suf_operand_pad(s, k))
+		party_pad(r, r->party, suf_operand_pad(s, k), 0, 0, count, s->n, share);
 	else
 		return eval_corr(r, s, part, 0, count, share);
 	return SUF_OK;
@@ -41,11 +38,11 @@ product_eval_mask(struct suf_run *r, const struct suf_step *s, int k, enum suf_p
 void
 product_sim_share0(struct suf_run *r, const struct suf_step *s, int k, enum suf_part part, const uint64_t *mask, uint64_t *share)
 {
-	size_t count = (size_t)operand_count(s, k);
+	size_t count = (size_t)suf_operand_count(s, k);
 	if (s->in[k].space == SUF_WEIGHT)
 		prg_stream(r->isa, &r->model[0], (uint32_t)s->in[k].at + 1, 0, 0, count, s->n, share);
-	else if (operand_pad(s, k))
-		party_pad(r, 0, operand_pad(s, k), 0, 0, count, s->n, share);
+	else if (suf_operand_pad(s, k))
+		party_pad(r, 0, suf_operand_pad(s, k), 0, 0, count, s->n, share);
 	else
 		sim_corr(r, s, part, 0, count, mask, share);
 }

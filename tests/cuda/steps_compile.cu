@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The per-element evaluators of kernels/steps.h inside kernels, so that the
+ * The per-element evaluators of kernels/steps.h and kernels/dpf.h inside kernels, so that the
  * text the CPU runs stays text that CUDA compiles.  Compiled by the test
  * cuda_compiles where nvcc is found; running it needs a GPU.
  */
-#include "kernels/steps.h"
+#include "kernels/dpf.h"
 
 #define ELEMENT size_t i = (size_t)blockIdx.x * blockDim.x + threadIdx.x; if (i >= count) return
 
@@ -40,4 +40,36 @@ lutsign_kernel(size_t count, const uint64_t *bit_hat, const uint64_t *v_hat, con
 {
 	ELEMENT;
 	out[i] = suf_lutsign_eval(bit_hat[i], v_hat[i], v1[i], vr[i]);
+}
+
+__global__ void
+comparison_kernel(int p, unsigned b, uint64_t t, size_t count, const uint64_t *x_hat, const struct block *leaf, const uint64_t *turn, uint64_t *bit)
+{
+	ELEMENT;
+	uint64_t at = suf_drelu_point(b, x_hat[i], t) ^ suf_lt_point(b, x_hat[i], t);
+	bit[i] = suf_drelu_bit(p, b, x_hat[i], t, suf_dpf_leaf_parity(leaf[i], at, turn[i])) ^ suf_lut_sign(turn[i]);
+}
+
+__global__ void
+tables_kernel(int p, size_t count, const uint64_t *bit_hat, const uint64_t *x_hat, const uint64_t *slope, const uint64_t *icept, uint64_t *out)
+{
+	ELEMENT;
+	out[i] = suf_lin4_eval(x_hat[i], slope[4 * i + bit_hat[i]], icept[4 * i + bit_hat[i]]) + suf_bitdot_term(p, bit_hat[i], 3, slope[i]);
+}
+
+__global__ void
+tree_kernel(uint64_t session, uint32_t id, unsigned level, size_t count, const struct block *p, const struct block *word, const uint64_t *side, struct block *s)
+{
+	ELEMENT;
+	struct block c = suf_dpf_tweak(p[i], session, id, level, (unsigned)side[i]);
+	s[i] = suf_dpf_correct(c, s[i].lo, suf_block_mux(side[i], word[2 * i + 1], word[2 * i]));
+}
+
+__global__ void
+deal_kernel(size_t count, const uint64_t *alpha, const uint64_t *k, struct block *child, struct block *s, struct block *words, uint64_t *t_right)
+{
+	ELEMENT;
+	struct block c[2][2] = { { child[4 * i], child[4 * i + 1] }, { child[4 * i + 2], child[4 * i + 3] } };
+	suf_dpf_gen_level(c, s + 2 * i, k[i], words + 3 * i, t_right + i);
+	suf_dpf_gen_leaf(c, alpha[i], k[i], words + 3 * i + 1);
 }
