@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * report.c -- the --report text: costs by class, then every tensor with its format and the source of its range.
+ * report.c -- the --report text: costs by class, every tensor with its format and the source of its range, warnings.
  */
 #include <string.h>
 #include "frontend/report.h"
@@ -102,4 +102,7 @@ report_text(const struct prog *p, FILE *to)
 	        !o || o->output_to == 1 ? "party 1" : o->output_to == 0 ? "party 0" : "both parties", ring);
 	report_cost(p, to);
 	report_tensors(p, to);
+	fprintf(to, "warnings: %d\n", diag_warnings(p->diag));
+	for (int k = 0; k < diag_warnings(p->diag); k++)
+		fprintf(to, "    %s\n", diag_warning_text(p->diag, k));
 }

@@ -20,6 +20,7 @@ struct diag {
 	bool pending;      /* JSON: an object is open, its hints may follow */
 	bool muted;        /* the last message was a suppressed warning: its hints too */
 	int nhint, nerror;
+	char **warning; int nwarning; /* their texts, shown or not */
 };
 
 struct diag *
@@ -51,6 +52,9 @@ diag_free(struct diag *d)
 	if (!d)
 		return;
 	finish(d);
+	for (int k = 0; k < d->nwarning; k++)
+		free(d->warning[k]);
+	free(d->warning);
 	free(d);
 }
 
@@ -166,18 +170,48 @@ diag_error(struct diag *d, const struct loc *loc, const char *code, const char *
 	free(text);
 }
 
+/* NODE: text */
+static void
+keep_warning(struct diag *d, const struct loc *loc, const char *text)
+{
+	const char *node = loc && loc->node ? loc->node : "";
+	size_t size = strlen(node) + strlen(text) + 3;
+	char **more = realloc(d->warning, (size_t)(d->nwarning + 1) * sizeof *more);
+	char *copy = malloc(size);
+	if (more)
+		d->warning = more;
+	if (!more || !copy) {
+		free(copy);
+		return;
+	}
+	snprintf(copy, size, "%s%s%s", node, *node ? ": " : "", text);
+	d->warning[d->nwarning++] = copy;
+}
+
 void
 diag_warning(struct diag *d, const struct loc *loc, const char *code, const char *fmt, ...)
 {
-	d->muted = d->quiet;
-	if (d->quiet)
-		return;
 	va_list ap;
 	va_start(ap, fmt);
 	char *text = format(fmt, ap);
 	va_end(ap);
-	put_message(d, loc, "warning", code, text ? text : fmt);
+	d->muted = d->quiet;
+	keep_warning(d, loc, text ? text : fmt);
+	if (!d->quiet)
+		put_message(d, loc, "warning", code, text ? text : fmt);
 	free(text);
+}
+
+int
+diag_warnings(const struct diag *d)
+{
+	return d->nwarning;
+}
+
+const char *
+diag_warning_text(const struct diag *d, int k)
+{
+	return d->warning[k];
 }
 
 void

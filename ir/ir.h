@@ -119,6 +119,8 @@ void diag_error(struct diag *, const struct loc *, const char *code, const char 
 void diag_warning(struct diag *, const struct loc *, const char *code, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 void diag_hint(struct diag *, const char *fmt, ...) __attribute__((format(printf, 2, 3))); /* belongs to the last error or warning */
 int diag_errors(const struct diag *);
+int diag_warnings(const struct diag *);
+const char *diag_warning_text(const struct diag *, int k);   /* the k-th warning, shown or not: "NODE: text" */
 void diag_quiet(struct diag *, bool quiet);   /* no warnings */
 _Noreturn void ir_bug(const char *file, int line, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 #define BUG(...) ir_bug(__FILE__, __LINE__, __VA_ARGS__) /* a fault of sufc itself: prints and aborts */

@@ -774,6 +774,8 @@ diagnostics_as_text_and_json(void **state)
 		diag_warning(d, NULL, "w", "not shown");
 		diag_hint(d, "not shown");
 		assert_int_equal(diag_errors(d), 1);
+		assert_int_equal(diag_warnings(d), 2);
+		assert_string_equal(diag_warning_text(d, 1), "not shown");
 		diag_free(d);
 		fclose(t.f);
 		assert_string_equal(t.s, json ?
