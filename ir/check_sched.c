@@ -19,19 +19,12 @@
 static unsigned
 pad_bits(const struct suf_step *s, int k, uint64_t *count)
 {
-#define STEP(name, nin, nout, form, doc)
-#define PART(step, part, kind, count, bits)
 #define PADS(step, output, elements, bits) \
 	if (s->op == SUF_##step && k == output) { \
 		*count = (uint64_t)(elements); \
 		return (unsigned)(bits); \
 	}
-#define SENT(step, from, count, bits)
 #include "steps.def"
-#undef STEP
-#undef PART
-#undef PADS
-#undef SENT
 	return 0;
 }
 
