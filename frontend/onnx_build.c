@@ -347,29 +347,42 @@ static bool is_01_const(const struct val *v)
 	return onnx_all(v, zero_or_one);
 }
 
-bool onnx_is_01(const struct val *v)
+/* depth bounds the products on a path, or hostile models would take exponential time. */
+static bool is_01(const struct val *v, int depth)
 {
-	const struct node *n = v->def;
 	double one;
 
-	if (v->is_wire_input && strstr(v->name, "attention_mask")) /* the contract of this input everywhere */
-		return true;
-	if (v->dtype == DT_BOOL || is_01_const(v))
-		return true;
-	if (!n)
-		return false;
-	switch (n->op) {
-	case OP_cast: case OP_reshape: case OP_expand: case OP_slice: case OP_transpose: case OP_gather:
-		return onnx_is_01(n->in[0]);
-	case OP_embedding:
-		return onnx_all(n->in[0], zero_or_one);
-	case OP_sub:
-		return ir_scalar_value(n->in[0], &one) && one == 1 && onnx_is_01(n->in[1]);
-	case OP_mul:
-		return onnx_is_01(n->in[0]) && onnx_is_01(n->in[1]);
-	default:
-		return false;
+	for (;;) {
+		const struct node *n = v->def;
+		if (v->is_wire_input && strstr(v->name, "attention_mask")) /* the contract of this input everywhere */
+			return true;
+		if (v->dtype == DT_BOOL || is_01_const(v))
+			return true;
+		if (!n)
+			return false;
+		switch (n->op) {
+		case OP_cast: case OP_reshape: case OP_expand: case OP_slice: case OP_transpose: case OP_gather: case OP_embedding:
+			v = n->in[0];
+			break;
+		case OP_sub:
+			if (!ir_scalar_value(n->in[0], &one) || one != 1)
+				return false;
+			v = n->in[1];
+			break;
+		case OP_mul:
+			if (depth == 0 || !is_01(n->in[0], depth - 1))
+				return false;
+			v = n->in[1];
+			break;
+		default:
+			return false;
+		}
 	}
+}
+
+bool onnx_is_01(const struct val *v)
+{
+	return is_01(v, 8);
 }
 
 /* not x, for a secret x: 1 - x. */

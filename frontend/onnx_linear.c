@@ -65,7 +65,16 @@ bool lower_fused_matmul(struct onnx_node *o)
 	return a ? onnx_done(o, product(o, a, b, onnx_attr_int(o, "transB", 0) && b->rank > 1)) : false;
 }
 
-bool lower_gemm(struct onnx_node *o)
+static bool finish_gemm(struct onnx_node *o, struct val *y, enum op activation)
+{
+	if (activation == N_OP)
+		return onnx_done(o, y);
+	onnx_last(o);
+	return onnx_done(o, onnx_unary(o, activation, y));
+}
+
+/* activation(alpha a b + beta c); N_OP: none. */
+static bool gemm(struct onnx_node *o, enum op activation)
 {
 	struct val *a = o->in[0], *b = o->in[1], *c = o->nin > 2 ? o->in[2] : NULL, *bias = NULL;
 	bool trans_b = onnx_attr_int(o, "transB", 0) != 0;
@@ -82,17 +91,34 @@ bool lower_gemm(struct onnx_node *o)
 	int64_t n = b->dim[trans_b ? 0 : 1];
 	if (c && ir_is_const(c) && ir_count(c) == n && c->rank >= 1 && c->rank <= 2 && c->dim[c->rank - 1] == n && c->dtype == DT_F32)
 		bias = onnx_reshape(o, c, 1, &n);
-	if (!c || bias)
+	if ((!c || bias) && activation == N_OP)
 		onnx_last(o);
 	struct val *y = onnx_matmul(o, a, b, bias, trans_b);
 	if (!c || bias || !y)
-		return onnx_done(o, y);
+		return finish_gemm(o, y, activation);
 	int rank;
 	int64_t dim[MAX_RANK];
 	if (!onnx_broadcast(y, c, &rank, dim) || rank != 2 || memcmp(dim, y->dim, 2 * sizeof *dim))
 		return ONNX_FAIL(o, "shape", "C is %s, want a shape that broadcasts to %s", onnx_val_text(o->c->mem, c), onnx_shape_text(o->c->mem, 2, y->dim));
-	onnx_last(o);
-	return onnx_done(o, onnx_binary(o, OP_add, y, c));
+	if (activation == N_OP)
+		onnx_last(o);
+	return finish_gemm(o, onnx_binary(o, OP_add, y, c), activation);
+}
+
+bool lower_gemm(struct onnx_node *o)
+{
+	return gemm(o, N_OP);
+}
+
+bool lower_fused_gemm(struct onnx_node *o)
+{
+	if (onnx_attr_is(o, "activation", "Relu", ""))
+		return gemm(o, OP_relu);
+	if (onnx_attr_is(o, "activation", "Tanh", ""))
+		return gemm(o, OP_tanh);
+	if (onnx_attr_is(o, "activation", "Sigmoid", ""))
+		return gemm(o, OP_sigmoid);
+	return ONNX_FAIL(o, "attribute", "activation: want \"Relu\", \"Tanh\" or \"Sigmoid\"");
 }
 
 static bool all_equal(const int64_t *list, int n, int64_t x)

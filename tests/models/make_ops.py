@@ -101,6 +101,7 @@ def products():
     case("Gemm", [f(3, 4)], [None, f(5, 4), f(1, 5)], label="transB", transB=1)
     case("Gemm", [f(4, 3), None, f(3, 1)], [None, f(5, 4)], label="all", transA=1, transB=1, alpha=0.5, beta=2.0)
     case("Gemm", [f(3, 4)], [None, f(4, 5)], label="no C")
+    case("FusedGemm", [f(3, 4)], [None, f(5, 4), f(5)], domain="com.microsoft", transB=1, activation="Tanh")
     case("FusedMatMul", [f(2, 3, 4)], [None, f(5, 4)], domain="com.microsoft", transB=1, alpha=0.25)
     case("FusedMatMul", [f(4, 3)], [None, f(4, 5)], domain="com.microsoft", label="transA", transA=1)
     case("Conv", [f(2, 3, 9, 8)], [None, f(5, 3, 4, 2), f(5)], strides=[4, 2], kernel_shape=[4, 2])

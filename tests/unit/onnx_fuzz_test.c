@@ -3,12 +3,14 @@
  *
  * Deterministic; most useful under the address and undefined sanitizers.
  */
+#define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include "cases.h"
 #include "frontend/onnx.h"
@@ -82,12 +84,8 @@ static void evaluate(const struct prog *p)
 	arena_free(mem);
 }
 
-static void try_model(struct fuzz *z, const char *path, const void *bytes, size_t n)
+static void try_model(struct fuzz *z, const char *path)
 {
-	FILE *f = fopen(path, "wb");
-	assert_non_null(f);
-	assert_int_equal(fwrite(bytes, 1, n, f), n);
-	fclose(f);
 	rewind(z->sink);
 	struct options opt = { 0 };
 	struct diag *d = diag_new(z->sink, next(z, 2) != 0);
@@ -108,18 +106,21 @@ static void try_model(struct fuzz *z, const char *path, const void *bytes, size_
 
 static void fuzz(struct fuzz *z, const void *model, size_t n, size_t window, int rounds)
 {
-	char path[] = "/tmp/onnx_fuzz_XXXXXX";
+	char path[64];
 	unsigned char *m = malloc(n);
-	int fd = mkstemp(path);
+	int fd = memfd_create("model", 0);
 
 	assert_true(fd >= 0);
 	assert_non_null(m);
-	close(fd);
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 	for (int k = 0; k < rounds; k++) {
 		memcpy(m, model, n);
-		try_model(z, path, m, mutate(z, m, n, window));
+		size_t size = mutate(z, m, n, window);
+		assert_int_equal(ftruncate(fd, 0), 0);
+		assert_int_equal(pwrite(fd, m, size, 0), (ssize_t)size);
+		try_model(z, path);
 	}
-	unlink(path);
+	close(fd);
 	free(m);
 }
 
