@@ -112,32 +112,36 @@ static bool run_examples(struct prog *p, struct exec *e, const struct examples *
 	return true;
 }
 
+static int run_all(struct prog *p, const struct args *a, const struct examples *ex, const struct exec_seeds *seeds)
+{
+	struct results r;
+	for (int i = 0; i < a->output.n; i++)
+		if (find_output(p, a->output.v[i].name) < 0)
+			return STATUS_USAGE;
+	struct exec *e = exec_new(p);
+	struct watch *w = a->check ? watch_new(p) : NULL;
+	bool ok = run_examples(p, e, ex, seeds, w, &r);
+	if (ok && w)
+		watch_report(p, w);
+	ok = ok && write_outputs(p, exec_program(e), &a->output, &r);
+	exec_free(e);
+	return ok ? STATUS_OK : STATUS_FILES;
+}
+
 static int simulate(const struct args *a, struct diag *d)
 {
 	int status;
 	struct examples ex = { .count = 0 };
-	struct results r;
 	struct exec_seeds seeds;
 	struct prog *p = load_model(&a->common.opt, d, &status);
 	if (!p)
 		return status;
-	status = STATUS_FILES;
-	if (read_inputs(p, &a->input, &ex) && read_seeds(d, a->seeds, &seeds)) {
+	if (!read_inputs(p, &a->input, &ex) || !read_seeds(d, a->seeds, &seeds))
+		status = STATUS_FILES;
+	else if (p->stage != STAGE_SCHED && !run_passes(p, &a->common.opt, stdout))
 		status = STATUS_MODEL;
-		bool names = true;
-		for (int i = 0; i < a->output.n; i++)
-			names &= find_output(p, a->output.v[i].name) >= 0;
-		if (names && (p->stage == STAGE_SCHED || run_passes(p, &a->common.opt, stdout)) && p->stage == STAGE_SCHED) {
-			struct exec *e = exec_new(p);
-			struct watch *w = a->check ? watch_new(p) : NULL;
-			bool ok = run_examples(p, e, &ex, &seeds, w, &r);
-			if (ok && w)
-				watch_report(p, w);
-			status = ok && write_outputs(p, exec_program(e), &a->output, &r) ? STATUS_OK : STATUS_FILES;
-			exec_free(e);
-		} else if (names && !diag_errors(d))
-			status = STATUS_OK;      /* --stop-after */
-	}
+	else if (p->stage == STAGE_SCHED)        /* not after --stop-after */
+		status = run_all(p, a, &ex, &seeds);
 	ir_free(p);
 	return status;
 }
