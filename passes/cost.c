@@ -25,27 +25,73 @@ static void add(struct cost_row *row, const struct suf_cost *c)
 		row->key[p] += c->key[p];
 		row->sent[p] += c->sent[p];
 	}
+	for (int r = 0; r < SUF_NROLE; r++) {
+		row->prg[r] += c->prg[r];
+		row->mul_adds[r] += c->mul_adds[r];
+	}
 	row->client_key += c->client_key;
+	row->words += c->words;
+}
+
+/* The step as the runtime sees it, but for places. */
+static struct suf_step step_of(const struct node *n)
+{
+	struct suf_step s = *n->step;
+	for (int k = 0; k < n->nin; k++)
+		s.in[k].space = n->in[k]->data ? SUF_WEIGHT : SUF_WIRE;
+	for (int k = 0; k < n->nout; k++)
+		s.out[k].space = SUF_WIRE;
+	return s;
+}
+
+static uint64_t elements(const struct val *v)
+{
+	return (uint64_t)ir_count(v) * (v->onehot ? v->onehot : 1);
+}
+
+/* Weights, inputs and outputs at a party; a weight's slot is its number by first use. */
+static uint64_t border_bytes(const struct prog *p)
+{
+	uint64_t n = 0, seen = 0;
+	for (int k = 0; k < p->nin; k++)
+		n += elements(p->in[k]);
+	for (int k = 0; k < p->nout; k++)
+		n += elements(p->out[k]);
+	for (const struct node *at = p->first; at; at = at->next)
+		for (int k = 0; k < at->nin; k++)
+			if (at->in[k]->data && at->in[k]->slot == seen) {
+				n += elements(at->in[k]);
+				seen++;
+			}
+	return n * sizeof(uint64_t);
 }
 
 void prog_cost(const struct prog *p, struct cost *c)
 {
-	int last[8];                             /* of a class: the last round that it was counted in */
+	const uint8_t output_to = (uint8_t)(p->opt ? p->opt->output_to : 1);
+	struct suf_plan plan = { .wire_bytes = p->wire_elems * sizeof(uint64_t), .border_bytes = border_bytes(p) };
+	int last[8], round = 0;                  /* last: of a class, the round that it was counted in */
 	memset(c, 0, sizeof *c);
 	memset(last, -1, sizeof last);
 	c->total.klass = "total";
 	for (const struct node *n = p->first; n; n = n->next) {
 		if (n->op != OP_step)
 			BUG("the cost of a program that is not scheduled");
-		struct suf_cost s = suf_step_cost(n->step, (uint8_t)(p->opt ? p->opt->output_to : 1));
+		for (; round < n->round; round++)
+			suf_plan_round(&plan);
+		struct suf_step step = step_of(n);
+		struct suf_cost s = suf_step_cost(&step, output_to);
 		int k = class_of(c, n->klass ? n->klass : "other");
+		suf_plan_step(&plan, &step, output_to);
 		add(&c->klass[k], &s);
-		add(&c->total, &s);
-		c->steps++;
-		if ((n->step->op == SUF_open || n->step->op == SUF_input) && last[k] != n->round) {
+		if ((step.op == SUF_open || step.op == SUF_input) && last[k] != n->round) {
 			last[k] = n->round;
 			c->klass[k].rounds++;
 		}
 	}
+	suf_plan_round(&plan);
+	add(&c->total, &plan.total);
+	c->steps = plan.steps;
 	c->total.rounds = (uint32_t)p->nrounds;
+	c->peak[0] = c->peak[1] = suf_plan_peak(&plan);
 }

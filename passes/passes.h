@@ -67,8 +67,9 @@ bool float_eval(const struct prog *, const void *const *in, void **result, struc
 /* One node on constant operands (also used for folding and for public constants). */
 bool float_eval_node(const struct node *, const void *const *in, void *const *out, struct arena *scratch);
 
-/* cost.c: sums of suf_step_cost over a SCHED program, by class. */
-struct cost_row { const char *klass; uint64_t key[2], client_key, sent[2]; uint32_t rounds; };
-struct cost { struct cost_row total, klass[8]; int nklass; uint64_t steps; };
+/* cost.c: sums of suf_step_cost over a SCHED program, by class.  prg and mul_adds: of the dealer, party 0, party 1;
+ * words: key bytes of a party in the layout of published systems (steps.def).  peak: bytes that each party holds during a run. */
+struct cost_row { const char *klass; uint64_t key[2], client_key, sent[2], prg[3], mul_adds[3], words; uint32_t rounds; };
+struct cost { struct cost_row total, klass[8]; int nklass; uint64_t steps, peak[2]; };
 void prog_cost(const struct prog *, struct cost *);
 #endif

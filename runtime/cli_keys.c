@@ -170,6 +170,12 @@ static void print_tensors(const char *what, const struct suf_tensor *t, uint32_t
 	}
 }
 
+static void print_roles(const char *what, const char *unit, const uint64_t n[SUF_NROLE])
+{
+	printf("%-8s dealer %llu, party 0 %llu, party 1 %llu %s\n", what, (unsigned long long)n[SUF_DEALER], (unsigned long long)n[SUF_P0],
+		(unsigned long long)n[SUF_P1], unit);
+}
+
 int cli_info(struct cli *c, int argc, char **argv)
 {
 	const struct suf_program *p = c->prog;
@@ -188,7 +194,10 @@ int cli_info(struct cli *c, int argc, char **argv)
 	printf("rounds   %u, in %u steps\n", plan.rounds, plan.steps);
 	printf("key      %llu and %llu bytes\n", (unsigned long long)plan.total.key[0], (unsigned long long)plan.total.key[1]);
 	printf("sent     %llu and %llu bytes\n", (unsigned long long)plan.total.sent[0], (unsigned long long)plan.total.sent[1]);
-	printf("memory   %llu bytes of wires, %llu of scratch, %llu per message\n", (unsigned long long)plan.wire_bytes, (unsigned long long)plan.scratch_bytes,
-		(unsigned long long)plan.msg_bytes);
+	print_roles("prg", "AES blocks", plan.total.prg);
+	print_roles("mul-adds", "ring words", plan.total.mul_adds);
+	printf("memory   %llu bytes at a party: %llu of wires, %llu of weights, inputs and outputs, %llu of scratch, %llu for the largest message\n",
+		(unsigned long long)suf_plan_peak(&plan), (unsigned long long)plan.wire_bytes, (unsigned long long)plan.border_bytes,
+		(unsigned long long)plan.scratch_bytes, (unsigned long long)plan.msg_bytes);
 	return 0;
 }

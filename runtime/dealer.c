@@ -260,9 +260,9 @@ static enum suf_err deal_one(struct deal *d)
 	enum suf_err err = run_init(r, d->prog, RUN_DEAL);
 	if (err)
 		text_fail(d->text, err, "%s", r->errmsg);
-	d->steps = r->steps * (d->cfg->dir ? d->cfg->count : 1);
+	d->steps = (uint64_t)r->plan.steps * (d->cfg->dir ? d->cfg->count : 1);
 	if (!err)
-		err = make_heads(d, &r->planned);
+		err = make_heads(d, &r->plan.total);
 	if (!err)
 		err = open_sinks(d);
 	if (!err && d->cfg->outside_client) {

@@ -18,6 +18,26 @@ uint64_t dpf_key_bytes(unsigned b, uint64_t count)
 	return (b - DPF_LEAF_BITS - 1) * (16 * count + (count + 7) / 8) + 32 * count;
 }
 
+static uint64_t levels(unsigned b)
+{
+	return b > DPF_LEAF_BITS ? b - DPF_LEAF_BITS : 0;
+}
+
+uint64_t dpf_gen_calls(unsigned b, uint64_t count)
+{
+	return 2 * PAIR_AES * levels(b) * count;
+}
+
+uint64_t dpf_less_calls(unsigned b, uint64_t count)
+{
+	return CHILD_AES * levels(b) * count;
+}
+
+uint64_t dpf_lut_calls(unsigned b, uint64_t count)
+{
+	return PAIR_AES * (((uint64_t)1 << levels(b)) - 1) * count;
+}
+
 static struct block domain_mask(unsigned b)
 {
 	if (b >= 6)
@@ -32,7 +52,7 @@ void dpf_gen(struct dpf_ctx *ctx, unsigned b, size_t count, const uint64_t *alph
 
 	if (b > DPF_LEAF_BITS) {
 		kernel_of(ctx->isa)->gen(ctx, b, count, alpha, root0, root1, words);
-		ctx->calls += 2 * PAIR_AES * (uint64_t)(b - DPF_LEAF_BITS) * count;
+		ctx->calls += dpf_gen_calls(b, count);
 		return;
 	}
 	for (size_t i = 0; i < count; i++) {
@@ -61,7 +81,7 @@ void dpf_less(struct dpf_ctx *ctx, int party, unsigned b, size_t count, const st
 {
 	if (b > DPF_LEAF_BITS) {
 		kernel_of(ctx->isa)->less(ctx, party, b, count, root, words, x, bit);
-		ctx->calls += CHILD_AES * (uint64_t)(b - DPF_LEAF_BITS) * count;
+		ctx->calls += dpf_less_calls(b, count);
 		return;
 	}
 	for (size_t i = 0; i < count; i++) { /* 1 ^ [alpha <= x] */
@@ -125,6 +145,6 @@ void dpf_lut(struct dpf_ctx *ctx, int party, unsigned b, size_t count, const str
 			v[i + e] = (sum ^ negate) - negate;
 		}
 	}
-	ctx->calls += PAIR_AES * (uint64_t)(blocks - 1) * count;
+	ctx->calls += dpf_lut_calls(b, count);
 	prg_wipe(node, blocks * group * sizeof *node);
 }

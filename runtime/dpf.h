@@ -15,9 +15,14 @@
 #define SUF_DPF_H
 #include "prg.h"
 
+enum { DPF_LEAF_BITS = 7 };                              /* b: at most that many have no tree */
 struct dpf_ctx { enum suf_isa isa; uint64_t session; uint32_t id; uint64_t calls; /* AES blocks, counted */ };
 
 uint64_t dpf_key_bytes(unsigned b, uint64_t count);
+/* AES blocks of the functions below. */
+uint64_t dpf_gen_calls(unsigned b, uint64_t count);
+uint64_t dpf_less_calls(unsigned b, uint64_t count);
+uint64_t dpf_lut_calls(unsigned b, uint64_t count);
 /* Dealer.  root[p][i]: any 128 random bits; in a tree (b > 7) the lsb is forced to p.  alpha[i] < 2^b. */
 void dpf_gen(struct dpf_ctx *, unsigned b, size_t count, const uint64_t *alpha, const struct block *root0, const struct block *root1, uint8_t *words);
 /* bit[i] = party's XOR share of [x[i] < alpha[i]]; x[i] public, < 2^b. */

@@ -11,7 +11,6 @@
 enum {
 	AES_ROUNDS = 10,
 	AES_KEY_BYTES = 176,
-	DPF_LEAF_BITS = 7,
 	DPF_GROUP_MAX = 32 /* elements that one call of `leaves` takes at most */
 };
 

@@ -201,7 +201,7 @@ static void fill_run(struct party *p, struct suf_run *r)
 	r->input = (const uint64_t *const *)p->input;
 	r->output = p->output;
 	r->input_masked = r->outside_client = p->head.outside_client;
-	p->steps = r->steps;
+	p->steps = r->plan.steps;
 	if (p->cfg->progress.report) {
 		r->trace = after_step;
 		r->trace_arg = p;

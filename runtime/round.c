@@ -303,9 +303,7 @@ suf_round(struct suf_run *r)
 		return r->err;
 	r->rounds++;
 	if (r->mode == RUN_PLAN) {
-		uint64_t most = r->round_bytes[0] > r->round_bytes[1] ? r->round_bytes[0] : r->round_bytes[1];
-		r->msg_cap = most > r->msg_cap ? (size_t)most : r->msg_cap;
-		r->round_bytes[0] = r->round_bytes[1] = 0;
+		suf_plan_round(&r->plan);
 		return SUF_OK;
 	}
 	if (r->mode == RUN_PARTY && exchange(r))

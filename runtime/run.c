@@ -16,16 +16,9 @@
 
 enum { TAG_PART = 1, TAG_PAD = 0x100 };
 
-static const struct step_impl *const impl[SUF_NSTEP] = {
+const struct step_impl *const suf_step_impl[SUF_NSTEP] = {
 #define STEP(name, nin, nout, form, doc) [SUF_##name] = &step_##name,
-#define PART(step, part, kind, count, bits)
-#define PADS(step, output, count, bits)
-#define SENT(step, from, count, bits)
 #include "steps.def"
-#undef STEP
-#undef PART
-#undef PADS
-#undef SENT
 };
 
 enum suf_err
@@ -85,8 +78,8 @@ run_weight_mask(struct suf_run *r, struct suf_ref ref, uint64_t first, size_t co
 void *
 run_scratch(struct suf_run *r, size_t bytes)
 {
-	if (bytes > r->scratch_cap) {
-		run_fail(r, SUF_ENOMEM, "a step asks for %zu bytes of scratch, %zu were planned", bytes, r->scratch_cap);
+	if (bytes > r->plan.scratch_bytes) {
+		run_fail(r, SUF_ENOMEM, "a step asks for %zu bytes of scratch, %llu were planned", bytes, (unsigned long long)r->plan.scratch_bytes);
 		return NULL;
 	}
 	return r->scratch;
@@ -290,7 +283,7 @@ local_mask(struct suf_run *r, const struct suf_step *s, int k)
 	struct suf_ref ref = s->in[k];
 	if (ref.space != SUF_WEIGHT)
 		return ref.space == SUF_NONE ? NULL : run_mask(r, ref);
-	uint64_t count = k == 0 ? s->na : s->nb;
+	uint64_t count = suf_operand_count(s, k);
 	uint64_t *m = run_scratch(r, (size_t)count * 8);
 	if (m)
 		run_weight_mask(r, ref, 0, (size_t)count, s->n, m);
@@ -306,7 +299,7 @@ local_value(struct suf_run *r, struct suf_ref ref)
 static enum suf_err
 run_local(struct suf_run *r, const struct suf_step *s)
 {
-	const struct step_impl *im = impl[s->op];
+	const struct step_impl *im = suf_step_impl[s->op];
 	if (r->mode != RUN_DEAL)
 		im->local(s, !s->shared || r->mode == RUN_SIM || r->party == 0,
 		          local_value(r, s->in[0]), local_value(r, s->in[1]), run_wire(r, s->out[0]));
@@ -323,45 +316,6 @@ run_local(struct suf_run *r, const struct suf_step *s)
 }
 
 /* ---- one step ---------------------------------------------------------------------- */
-
-static size_t
-step_scratch(const struct suf_step *s)
-{
-	if (impl[s->op]->local) {
-		uint64_t w = 0;
-		if (s->in[0].space == SUF_WEIGHT) w = s->na;
-		if (s->in[1].space == SUF_WEIGHT && s->nb > w) w = s->nb;
-		return (size_t)w * 8;
-	}
-	return impl[s->op]->scratch ? impl[s->op]->scratch(s) : 0;
-}
-
-static size_t
-step_block_bytes(const struct suf_step *s)
-{
-	size_t most = SUF_BLOCK * 8;
-	for (enum suf_part part = 0; part < SUF_NPART; part++)
-		if (suf_part_desc[part].step == s->op && suf_part_desc[part].kind == KIND_DPF) {
-			size_t k = (size_t)dpf_key_bytes(suf_part_bits(part, s), SUF_BLOCK);
-			most = k > most ? k : most;
-		}
-	return most;
-}
-
-static void
-plan_step(struct suf_run *r, const struct suf_step *s)
-{
-	struct suf_cost c = suf_step_cost(s, r->prog->output_to);
-	size_t scratch = step_scratch(s), block = step_block_bytes(s);
-	for (int p = 0; p < 2; p++) {
-		r->planned.key[p] += c.key[p];
-		r->planned.sent[p] += c.sent[p];
-		r->round_bytes[p] += c.sent[p];
-	}
-	r->scratch_cap = scratch > r->scratch_cap ? scratch : r->scratch_cap;
-	r->key_cap = block > r->key_cap ? block : r->key_cap;
-	r->steps++;
-}
 
 static struct run_class *
 find_class(struct suf_run *r, const char *name)
@@ -417,11 +371,11 @@ key_position(const struct suf_run *r, uint64_t at[2])
 enum suf_err
 suf_step(struct suf_run *r, const struct suf_step *s)
 {
-	const struct step_impl *im = impl[s->op];
+	const struct step_impl *im = suf_step_impl[s->op];
 	if (r->err)
 		return r->err;
 	if (r->mode == RUN_PLAN) {
-		plan_step(r, s);
+		suf_plan_step(&r->plan, s, r->prog->output_to);
 		return SUF_OK;
 	}
 	double t0 = run_now_ms();
@@ -452,6 +406,7 @@ run_init(struct suf_run *r, const struct suf_program *prog, enum run_mode mode)
 	r->prog = prog;
 	r->isa = suf_cpu_best();
 	r->mode = RUN_PLAN;
+	r->plan.wire_bytes = prog->wire_elems * 8;
 	enum suf_err e = prog->body(r);
 	if (e)
 		return e;
@@ -462,21 +417,21 @@ run_init(struct suf_run *r, const struct suf_program *prog, enum run_mode mode)
 
 /* Zeroed, 64-byte aligned. */
 static void *
-buffer(struct suf_run *r, size_t bytes)
+buffer(struct suf_run *r, uint64_t bytes)
 {
-	size_t size = (bytes + 64) / 64 * 64;
-	void *p = aligned_alloc(64, size);
+	uint64_t size = (bytes + 64) / 64 * 64;
+	void *p = aligned_alloc(64, (size_t)size);
 	if (!p)
-		run_fail(r, SUF_ENOMEM, "no memory for a buffer of %zu bytes", size);
+		run_fail(r, SUF_ENOMEM, "no memory for a buffer of %llu bytes", (unsigned long long)size);
 	else
-		memset(p, 0, size);
+		memset(p, 0, (size_t)size);
 	return p;
 }
 
 enum suf_err
 run_start(struct suf_run *r)
 {
-	const size_t wires = (size_t)r->prog->wire_elems * 8;
+	const uint64_t wires = r->plan.wire_bytes;
 	if (r->mode != RUN_DEAL)
 		r->wire = buffer(r, wires);
 	if (r->mode != RUN_PARTY)
@@ -484,33 +439,33 @@ run_start(struct suf_run *r)
 	if (r->mode == RUN_SIM)
 		r->share0 = buffer(r, wires);
 	if (r->mode == RUN_PARTY) {
-		r->msg_out = buffer(r, r->msg_cap);
-		r->msg_in = buffer(r, r->msg_cap);
+		r->msg_out = buffer(r, r->plan.msg_bytes);
+		r->msg_in = buffer(r, r->plan.msg_bytes);
 	}
-	r->scratch = buffer(r, r->scratch_cap);
-	r->key_buf = buffer(r, r->key_cap);
+	r->scratch = buffer(r, r->plan.scratch_bytes);
+	r->key_buf = buffer(r, r->plan.key_bytes);
 	return r->err ? r->err : r->prog->body(r);
 }
 
 static void
-drop(void *p, size_t bytes)
+drop(void *p, uint64_t bytes)
 {
 	if (p)
-		prg_wipe(p, bytes);
+		prg_wipe(p, (size_t)bytes);
 	free(p);
 }
 
 void
 run_done(struct suf_run *r)
 {
-	const size_t wires = (size_t)r->prog->wire_elems * 8;
+	const uint64_t wires = r->plan.wire_bytes;
 	drop(r->wire, wires);
 	drop(r->mask, wires);
 	drop(r->share0, wires);
-	drop(r->msg_out, r->msg_cap);
-	drop(r->msg_in, r->msg_cap);
-	drop(r->scratch, r->scratch_cap);
-	drop(r->key_buf, r->key_cap);
+	drop(r->msg_out, r->plan.msg_bytes);
+	drop(r->msg_in, r->plan.msg_bytes);
+	drop(r->scratch, r->plan.scratch_bytes);
+	drop(r->key_buf, r->plan.key_bytes);
 	free(r->open);
 	prg_wipe(r->seed, sizeof r->seed);
 	prg_wipe(r->model, sizeof r->model);
@@ -519,25 +474,4 @@ run_done(struct suf_run *r)
 	r->msg_out = r->msg_in = r->key_buf = NULL;
 	r->scratch = NULL;
 	r->open = NULL;
-}
-
-enum suf_err
-suf_plan(const struct suf_program *prog, struct suf_plan *plan, char *err)
-{
-	struct suf_run *r = malloc(sizeof *r);
-	if (!r)
-		return SUF_ENOMEM;
-	enum suf_err e = run_init(r, prog, RUN_PLAN);
-	if (e)
-		snprintf(err, 256, "%s", r->errmsg);
-	memset(plan, 0, sizeof *plan);
-	plan->total = r->planned;
-	plan->rounds = prog->nrounds;
-	plan->steps = (uint32_t)r->steps;
-	plan->scratch_bytes = r->scratch_cap;
-	plan->msg_bytes = r->msg_cap;
-	plan->wire_bytes = prog->wire_elems * 8;
-	run_done(r);
-	free(r);
-	return e;
 }

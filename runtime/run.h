@@ -21,15 +21,8 @@
 enum run_mode { RUN_PLAN, RUN_DEAL, RUN_PARTY, RUN_SIM };
 
 enum suf_part {
-#define STEP(name, nin, nout, form, doc)
 #define PART(step, part, kind, count, bits) PART_##step##_##part,
-#define PADS(step, output, count, bits)
-#define SENT(step, from, count, bits)
 #include "steps.def"
-#undef STEP
-#undef PART
-#undef PADS
-#undef SENT
 	SUF_NPART
 };
 enum part_kind { KIND_CORR, KIND_XORC, KIND_DPF, KIND_MASK };
@@ -41,16 +34,38 @@ struct step_desc { const char *name; int nin, nout; enum step_form form; const c
 extern const struct part_desc suf_part_desc[SUF_NPART];
 extern const struct step_desc suf_step_desc[SUF_NSTEP];
 
-/* Cost of one step, from steps.def alone; all in bytes. corr: to the corrected
- * parties by the block rule below. */
-struct suf_cost { uint64_t key[2], client_key, sent[2]; };
+/* Cost of one step, from steps.def alone: bytes of key and messages (corrections by the block rule below), AES blocks
+ * and ring multiply-adds by role, key bytes of a party in the words of published systems.  Party 1 acts for the client.
+ * in[].space must be set. */
+enum suf_role { SUF_DEALER, SUF_P0, SUF_P1, SUF_NROLE };
+struct suf_cost { uint64_t key[2], client_key, sent[2], prg[SUF_NROLE], mul_adds[SUF_NROLE], words; };
 struct suf_cost suf_step_cost(const struct suf_step *, uint8_t output_to);
+void suf_cost_add(struct suf_cost *, const struct suf_cost *);
+uint64_t suf_operand_count(const struct suf_step *, int k);      /* elements of in[k] that a mask is made for */
+uint32_t suf_operand_pad(const struct suf_step *, int k);        /* pad_a, pad_b */
+bool suf_threshold_single(const struct suf_step *, uint32_t output); /* drelu: [x >= t], not an exclusive or of two */
+uint64_t suf_thresholds(const struct suf_step *);                /* drelu: comparisons for all outputs of an element */
 uint64_t suf_part_count(enum suf_part, const struct suf_step *);
 unsigned suf_part_bits(enum suf_part, const struct suf_step *);
 struct suf_cost suf_part_cost(enum suf_part, const struct suf_step *, uint8_t output_to);
 
 /* ms: steps and the share of exchanges; key: this party's bytes */
 struct run_class { const char *name; double ms; uint64_t sent, received, key; uint32_t rounds; };
+
+/* What a run takes, by going through its steps: costs, and the sizes of its buffers. */
+struct suf_plan {
+	struct suf_cost total;
+	uint32_t rounds, steps;
+	uint64_t wire_bytes, scratch_bytes, msg_bytes, key_bytes; /* buffers; one block of key material */
+	uint64_t border_bytes;                /* weights, inputs and outputs at a party */
+	uint64_t round_sent[2];               /* queued by each party since the last round */
+};
+void suf_plan_step(struct suf_plan *, const struct suf_step *, uint8_t output_to);
+void suf_plan_round(struct suf_plan *);
+uint64_t suf_plan_peak(const struct suf_plan *);          /* bytes that a party holds during a run */
+/* In one call: the plan of a program (mode RUN_PLAN over its body). */
+SUF_MUST_USE enum suf_err suf_plan(const struct suf_program *, struct suf_plan *, char *err);
+
 struct suf_run {
 	enum run_mode mode;
 	int party;                            /* RUN_PARTY */
@@ -73,10 +88,10 @@ struct suf_run {
 	bool input_masked;                    /* party: input[] already holds x_hat (the client stands outside) */
 	bool outside_client;                  /* dealer: output masks go to client_sink; party: output[] gets the masked value */
 	struct suf_step *open; uint32_t nopen, open_cap; /* openings and inputs queued for this round */
-	uint8_t *msg_out, *msg_in; size_t msg_cap; /* one round's message */
-	uint8_t *key_buf; size_t key_cap;     /* one block of key material */
-	void *scratch; size_t scratch_cap;    /* run_scratch() */
-	struct suf_cost planned; uint64_t round_bytes[2], steps; /* RUN_PLAN: totals; bytes queued by each party this round */
+	uint8_t *msg_out, *msg_in;            /* one round's message */
+	uint8_t *key_buf;                     /* one block of key material */
+	void *scratch;                        /* run_scratch() */
+	struct suf_plan plan;                 /* made by run_init */
 	void *user;                           /* the program body's own, e.g. an interpreter's state */
 	uint64_t aes_calls; uint32_t rounds;
 	void (*trace)(void *, const struct suf_run *, const struct suf_step *); void *trace_arg; /* after each step; verify and tests */
@@ -126,24 +141,14 @@ struct step_impl {
 	size_t (*scratch)(const struct suf_step *); /* NULL: none */
 };
 #define STEP(name, nin, nout, form, doc) extern const struct step_impl step_##name;
-#define PART(step, part, kind, count, bits)
-#define PADS(step, output, count, bits)
-#define SENT(step, from, count, bits)
 #include "steps.def"
-#undef STEP
-#undef PART
-#undef PADS
-#undef SENT
+extern const struct step_impl *const suf_step_impl[SUF_NSTEP];
 
 /* Set up and run a program in one mode; the caller fills the mode's fields of
  * *run after run_init (zeroes, isa, plan) and before run_start. */
 SUF_MUST_USE enum suf_err run_init(struct suf_run *, const struct suf_program *, enum run_mode);
 SUF_MUST_USE enum suf_err run_start(struct suf_run *);    /* allocates the buffers the plan asks for and runs the body */
 void run_done(struct suf_run *);                          /* wipes and frees */
-
-/* In one call: the plan of a program (mode RUN_PLAN over its body). */
-struct suf_plan { struct suf_cost total; uint32_t rounds, steps; uint64_t scratch_bytes, msg_bytes, wire_bytes; };
-SUF_MUST_USE enum suf_err suf_plan(const struct suf_program *, struct suf_plan *, char *err);
 uint64_t suf_rows_len(const struct suf_rows *, uint64_t row);    /* elements of a row */
 uint64_t suf_rows_total(const struct suf_rows *);                /* elements of all rows */
 #endif

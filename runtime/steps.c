@@ -4,41 +4,20 @@
 
 const struct step_desc suf_step_desc[SUF_NSTEP] = {
 #define STEP(name, nin, nout, form, doc) [SUF_##name] = { #name, nin, nout, FORM_##form, doc },
-#define PART(step, part, kind, count, bits)
-#define PADS(step, output, count, bits)
-#define SENT(step, from, count, bits)
 #include "steps.def"
-#undef STEP
-#undef PART
-#undef PADS
-#undef SENT
 };
 
 const struct part_desc suf_part_desc[SUF_NPART] = {
-#define STEP(name, nin, nout, form, doc)
 #define PART(step, part, kind, count, bits) [PART_##step##_##part] = { #part, SUF_##step, KIND_##kind },
-#define PADS(step, output, count, bits)
-#define SENT(step, from, count, bits)
 #include "steps.def"
-#undef STEP
-#undef PART
-#undef PADS
-#undef SENT
 };
 
 uint64_t
 suf_part_count(enum suf_part part, const struct suf_step *s)
 {
 	switch (part) {
-#define STEP(name, nin, nout, form, doc)
 #define PART(step, part, kind, count, bits) case PART_##step##_##part: return (uint64_t)(count);
-#define PADS(step, output, count, bits)
-#define SENT(step, from, count, bits)
 #include "steps.def"
-#undef STEP
-#undef PART
-#undef PADS
-#undef SENT
 	case SUF_NPART: break;
 	}
 	return 0;
@@ -48,30 +27,49 @@ unsigned
 suf_part_bits(enum suf_part part, const struct suf_step *s)
 {
 	switch (part) {
-#define STEP(name, nin, nout, form, doc)
 #define PART(step, part, kind, count, bits) case PART_##step##_##part: return (unsigned)(bits);
-#define PADS(step, output, count, bits)
-#define SENT(step, from, count, bits)
 #include "steps.def"
-#undef STEP
-#undef PART
-#undef PADS
-#undef SENT
 	case SUF_NPART: break;
 	}
 	return 0;
 }
 
-/* Bytes of the blocks of a part whose correction goes to `party`. */
-static uint64_t
-corr_bytes(uint64_t count, unsigned bits, int party)
+uint64_t
+suf_operand_count(const struct suf_step *s, int k)
+{
+#define OPERAND(step, k_, count, who) if (s->op == SUF_##step && k == (k_)) return (count);
+#include "steps.def"
+	return k == 0 ? s->na : k == 1 ? s->nb : 0; /* of a local step */
+}
+
+uint32_t suf_operand_pad(const struct suf_step *s, int k) { return k == 0 ? s->pad_a : k == 1 ? s->pad_b : 0; }
+
+/* ---- key material ------------------------------------------------------------- */
+
+/* Blocks of a part whose correction goes to one party: their number and the elements of the last, shorter one. */
+struct blocks { uint64_t full, rest; };
+
+static struct blocks
+corr_blocks(uint64_t count, int party)
 {
 	uint64_t full = count / SUF_BLOCK, rest = count % SUF_BLOCK;
-	uint64_t blocks = party == 1 ? (full + 1) / 2 : full / 2; /* even blocks correct party 1 */
-	uint64_t bytes = blocks * (SUF_BLOCK / 8) * bits;
+	struct blocks b = { party == corr_party(0) ? (full + 1) / 2 : full / 2, 0 };
 	if (rest && corr_party(full * SUF_BLOCK) == party)
-		bytes += (rest * bits + 7) / 8;
-	return bytes;
+		b.rest = rest;
+	return b;
+}
+
+static uint64_t
+corr_bytes(struct blocks b, unsigned bits)
+{
+	return b.full * (SUF_BLOCK / 8) * bits + (b.rest * bits + 7) / 8;
+}
+
+/* The other party expands these blocks from its seed; the dealer does, too. */
+static uint64_t
+corr_prg(struct blocks b)
+{
+	return b.full * prg_blocks(0, SUF_BLOCK) + prg_blocks(0, b.rest);
 }
 
 struct suf_cost
@@ -82,50 +80,167 @@ suf_part_cost(enum suf_part part, const struct suf_step *s, uint8_t output_to)
 	unsigned bits = suf_part_bits(part, s);
 	if (count == 0)
 		return c;
-	for (int p = 0; p < 2; p++)
+	for (int p = 0; p < 2; p++) {
+		const struct blocks b = corr_blocks(count, p);
+		uint64_t seeds = 0;              /* AES blocks from the seed of `from`: by that party and by the dealer */
+		int from = p;
 		switch (suf_part_desc[part].kind) {
 		case KIND_CORR:
-		case KIND_XORC: c.key[p] = corr_bytes(count, bits, p); break;
-		case KIND_DPF:  c.key[p] = dpf_key_bytes(bits, count); break;
+		case KIND_XORC: c.key[p] = corr_bytes(b, bits); seeds = corr_prg(b); from = 1 - p; break;
+		case KIND_DPF:  c.key[p] = dpf_key_bytes(bits, count); seeds = prg_blocks(0, 2 * count); break;
 		case KIND_MASK: c.key[p] = output_to == p || output_to == 2 ? (count * bits + 7) / 8 : 0; break;
 		}
+		c.prg[SUF_P0 + from] += seeds;
+		c.prg[SUF_DEALER] += seeds;
+	}
+	if (suf_part_desc[part].kind == KIND_DPF)
+		c.prg[SUF_DEALER] += dpf_gen_calls(bits, count);
 	return c;
+}
+
+/* ---- seeds ------------------------------------------------------------------------ */
+
+static void
+add_prg(struct suf_cost *c, uint64_t count, bool parties, bool dealer)
+{
+	uint64_t calls = prg_blocks(0, count);
+	for (int p = 0; p < 2; p++) {
+		c->prg[SUF_P0 + p] += parties ? calls : 0;
+		c->prg[SUF_DEALER] += dealer ? calls : 0;
+	}
+}
+
+static void
+add_operand(struct suf_cost *c, const struct suf_step *s, int k, bool mask)
+{
+	const bool weight = s->in[k].space == SUF_WEIGHT;
+	if (weight || suf_operand_pad(s, k))
+		add_prg(c, suf_operand_count(s, k), true, weight && mask);
+}
+
+static void
+add_seeds(struct suf_cost *c, const struct suf_step *s)
+{
+	enum { FOR_MASK = true, FOR_SHARE = false };
+#define PADS(step, output, count, bits) if (s->op == SUF_##step) add_prg(c, (count), true, true);
+#define OPERAND(step, k, count, who) if (s->op == SUF_##step) add_operand(c, s, k, FOR_##who);
+#include "steps.def"
+	if (suf_step_desc[s->op].form == FORM_LOCAL) /* on the mask of a weight the dealer works alone */
+		for (int k = 0; k < suf_step_desc[s->op].nin; k++)
+			if (s->in[k].space == SUF_WEIGHT)
+				add_prg(c, suf_operand_count(s, k), false, true);
+}
+
+/* ---- work --------------------------------------------------------------------------- */
+
+bool
+suf_threshold_single(const struct suf_step *s, uint32_t output)
+{
+	const int64_t *t = s->table->v + 2 * output;
+	return t[1] == t[0] || t[1] == INT64_MIN;
+}
+
+uint64_t
+suf_thresholds(const struct suf_step *s)
+{
+	uint64_t n = 0;
+	for (uint32_t k = 0; k < s->table->len / 2; k++)
+		n += suf_threshold_single(s, k) ? 1 : 2;
+	return n;
+}
+
+static void
+add_work(struct suf_cost *c, const struct suf_step *s)
+{
+	enum { OF_DEALER = 1 << SUF_DEALER, OF_CLIENT = 1 << SUF_P1, OF_PARTY = 1 << SUF_P0 | OF_CLIENT, OF_ALL = OF_DEALER | OF_PARTY };
+	(void)s;
+#define WORK(step, role, aes, muls) \
+	if (s->op == SUF_##step) \
+		for (int r = 0; r < SUF_NROLE; r++) \
+			if ((OF_##role) >> r & 1) { \
+				c->prg[r] += (aes); \
+				c->mul_adds[r] += (muls); \
+			}
+#include "steps.def"
 }
 
 /* SENT rows: who sends, how many values of how many bits. */
 static void
-step_sent(const struct suf_step *s, uint64_t sent[2])
+add_sent(struct suf_cost *c, const struct suf_step *s)
 {
 	enum { FROM_BOTH, FROM_CLIENT } from = FROM_BOTH;
 	uint64_t n = 0;
 	switch (s->op) {
-#define STEP(name, nin, nout, form, doc)
-#define PART(step, part, kind, count, bits)
-#define PADS(step, output, count, bits)
 #define SENT(step, from_, count, bits) case SUF_##step: from = FROM_##from_; n = ((uint64_t)(count) * (uint64_t)(bits) + 7) / 8; break;
 #include "steps.def"
-#undef STEP
-#undef PART
-#undef PADS
-#undef SENT
 	default: break;
 	}
-	sent[0] = from == FROM_CLIENT ? 0 : n;
-	sent[1] = n;
+	c->sent[0] += from == FROM_CLIENT ? 0 : n;
+	c->sent[1] += n;
+}
+
+/* ---- key bytes as in published systems -------------------------------------------------
+ * Words of one, two or eight bytes; vectors of bits in words of 32; a comparison
+ * key with its root and, for each level, a row of right control bits, which a key
+ * for all leaves holds in one word of 32 bits for all levels. */
+
+static uint64_t words_of(unsigned bits, uint64_t count) { return count * (bits <= 8 ? 1 : bits <= 16 ? 2 : 8); }
+static uint64_t words_bits(uint64_t count) { return (count + 31) / 32 * 4; }
+
+static uint64_t
+words_tree(unsigned b, uint64_t count, uint64_t right_bits)
+{
+	if (b <= DPF_LEAF_BITS)
+		return dpf_key_bytes(b, count);  /* a truth table in both */
+	return (16 * (uint64_t)(b - DPF_LEAF_BITS) + 32) * count + right_bits;
+}
+
+static uint64_t words_dpf(unsigned b, uint64_t count) { return words_tree(b, count, b <= DPF_LEAF_BITS ? 0 : (b - DPF_LEAF_BITS) * words_bits(count)); }
+static uint64_t words_dpf_all(unsigned b, uint64_t count) { return words_tree(b, count, 4 * count); }
+
+/* The first half of a faithful truncation alone goes without the word for the top bit of the mask. */
+static bool words_drop_msb(const struct suf_step *s) { return !s->slack && s->m == s->n - s->s && s->m > 16; }
+
+static uint64_t
+step_words(const struct suf_step *s)
+{
+	switch (s->op) {
+#define WORDS(step, bytes) case SUF_##step: return (bytes);
+#include "steps.def"
+	default: return 0;
+	}
+}
+
+/* ---- a step ------------------------------------------------------------------------------ */
+
+void
+suf_cost_add(struct suf_cost *to, const struct suf_cost *c)
+{
+	for (int p = 0; p < 2; p++) {
+		to->key[p] += c->key[p];
+		to->sent[p] += c->sent[p];
+	}
+	for (int r = 0; r < SUF_NROLE; r++) {
+		to->prg[r] += c->prg[r];
+		to->mul_adds[r] += c->mul_adds[r];
+	}
+	to->client_key += c->client_key;
+	to->words += c->words;
 }
 
 struct suf_cost
 suf_step_cost(const struct suf_step *s, uint8_t output_to)
 {
-	struct suf_cost total = {0};
+	struct suf_cost total = { .words = step_words(s) };
 	for (enum suf_part part = 0; part < SUF_NPART; part++) {
 		if (suf_part_desc[part].step != s->op)
 			continue;
 		struct suf_cost c = suf_part_cost(part, s, output_to);
-		total.key[0] += c.key[0];
-		total.key[1] += c.key[1];
+		suf_cost_add(&total, &c);
 	}
-	step_sent(s, total.sent);
+	add_seeds(&total, s);
+	add_work(&total, s);
+	add_sent(&total, s);
 	return total;
 }
 

@@ -25,14 +25,7 @@ enum suf_err {
 
 enum suf_op {
 #define STEP(name, nin, nout, form, doc) SUF_##name,
-#define PART(step, part, kind, count, bits)
-#define PADS(step, output, count, bits)
-#define SENT(step, from, count, bits)
 #include "steps.def"
-#undef STEP
-#undef PART
-#undef PADS
-#undef SENT
 	SUF_NSTEP
 };
 

@@ -167,8 +167,10 @@ gt_run(struct gt *t, const int64_t *const *in, int64_t *out)
 	for (int p = 0; p < 2; p++) {
 		assert_int_equal(got.key[p], c.total.key[p]);
 		assert_int_equal(got.sent[p], c.total.sent[p]);
+		assert_int_equal(got.aes[p], c.total.prg[SUF_P0 + p]);
 	}
-	assert_int_equal(got.rounds, t->p->nrounds);
+	assert_int_equal(got.aes[2], c.total.prg[SUF_DEALER]);
+	assert_int_equal(got.rounds, c.total.rounds);
 	for (uint32_t k = 0; k < sp->ninput; k++)
 		free(wire[k]);
 	free(sim);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * gate_run.h -- small programs of stage RING through bind, expand, schedule,
  * plan and a run: the simulation must equal dealer and parties bit for bit, and
- * key and message bytes must be those that steps.def predicts.
+ * key and message bytes, generator calls and rounds must be those that steps.def predicts.
  */
 #ifndef GATE_RUN_H
 #define GATE_RUN_H

@@ -210,6 +210,9 @@ party_thread(void *p)
 		a->err = run_start(r);
 	snprintf(a->text, sizeof a->text, "%s", r->errmsg);
 	a->h->sent[a->party] = suf_chan_sent(a->chan);
+	a->h->prg[SUF_P0 + a->party] = r->aes_calls;
+	if (a->party == 0)
+		a->h->rounds = r->rounds;
 	suf_source_close(r->key);
 	run_done(r);
 	free(r);
@@ -258,6 +261,7 @@ run_protocol(struct harness *h)
 		if (suf_sink_finish(d->sink[p], true) || arg[p].err)
 			fail_msg("party %d: %s", p, arg[p].text);
 	}
+	h->prg[SUF_DEALER] = d->aes_calls;
 	run_done(d);
 	free(d);
 }
@@ -283,4 +287,7 @@ harness_run(struct harness *h)
 		assert_int_equal(h->key[p], plan.total.key[p]);
 		assert_int_equal(h->sent[p], plan.total.sent[p]);
 	}
+	for (int r = 0; r < SUF_NROLE; r++)
+		assert_int_equal(h->prg[r], plan.total.prg[r]);
+	assert_int_equal(h->rounds, plan.rounds);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * step_harness.h -- runs a hand-made list of steps through the simulator, the
  * dealer and both parties (threads over a socket pair) under the same seeds,
- * and checks on the way: simulator and parties agree bit for bit, key and
- * message bytes are the predicted ones.
+ * and checks on the way: simulator and parties agree bit for bit; key and
+ * message bytes, generator calls and rounds are the predicted ones.
  */
 #ifndef STEP_HARNESS_H
 #define STEP_HARNESS_H
@@ -18,7 +18,7 @@ struct harness {
 	uint64_t *weight_data[8], *weight_hat[8];
 	uint64_t in_count[8], out_count[8], weight_count[8];
 	uint64_t wires;              /* wire elements handed out */
-	uint64_t sent[2], key[2];    /* measured by the last run */
+	uint64_t sent[2], key[2], prg[3]; uint32_t rounds; /* measured by the last run; prg: dealer, party 0, party 1 */
 	struct prg_seed seed[2], model[2], client; uint64_t session;
 };
 void harness_init(struct harness *);
