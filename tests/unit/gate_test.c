@@ -609,6 +609,50 @@ layout(void **state)
 	free(x);
 }
 
+/* A class token before the patches: a weight, and a public constant after them. */
+static void
+concat_of_constants(void **state)
+{
+	(void)state;
+	enum { R = 3, C = 4 };
+	struct gt t;
+	int64_t *x = random_array(R * C, 50), *w = random_array(C, 49), *c = random_array(2 * C, 49), want[(R + 3) * C];
+	gt_init(&t, 50, 12);
+	struct val *a = gt_const(&t, SEC_WEIGHT, 12, SHAPE(1, C), w), *b = gt_const(&t, SEC_PUBLIC, 12, SHAPE(2, C), c);
+	struct val *out = gt_op(&t, OP_concat, 12, SHAPE(R + 3, C), 3, a, gt_input(&t, SHAPE(R, C)), b);
+	ir_set_int(t.p, out->def, ATTR_axis, 0);
+	memcpy(want, w, C * sizeof *want);
+	memcpy(want + C, x, R * C * sizeof *want);
+	memcpy(want + (R + 1) * C, c, 2 * C * sizeof *want);
+	run_one(&t, out, x, want, "concat of constants");
+	free(x), free(w), free(c);
+}
+
+/* A bias that is itself secret */
+static void
+matmul_secret_bias(void **state)
+{
+	(void)state;
+	enum { M = 3, K = 4, N = 2 };
+	struct gt t;
+	int64_t *x = random_array(M * K, 50), *w = random_array(K * N, 50), *b = random_array(N, 50), want[M * N], got[M * N];
+	const int64_t *in[3] = { x, w, b };
+	gt_init(&t, 50, 12);
+	struct val *vx = gt_input(&t, SHAPE(M, K)), *vw = gt_input(&t, SHAPE(K, N)), *vb = gt_input(&t, SHAPE(N));
+	vb->type.frac = 24;
+	for (int i = 0; i < M * N; i++) {
+		int64_t s = b[i % N];
+		for (int k = 0; k < K; k++)
+			s = wrapped_sum(s, x[i / N * K + k], w[k * N + i % N]);
+		want[i] = wrap(s, 50);
+	}
+	gt_compile(&t, gt_op(&t, OP_matmul, 24, SHAPE(M, N), 3, vx, vw, vb));
+	gt_run(&t, in, got);
+	assert_true(gt_same("secret bias", got, want, M * N));
+	free(x), free(w), free(b);
+	gt_free(&t);
+}
+
 static void
 sums_and_factors(void **state)
 {
@@ -739,6 +783,20 @@ argmax_first_of_equals(void **state)
 		}
 		run_one(&t, out, x, want, "argmax");
 	}
+	struct gt t; /* along the first axis */
+	int64_t x[6 * 4], want[4];
+	gt_init(&t, 50, 12);
+	struct val *out = gt_op(&t, OP_argmax, 0, SHAPE(1, 4), 1, gt_input(&t, SHAPE(6, 4)));
+	ir_set_int(t.p, out->def, ATTR_axis, 0);
+	ir_set_int(t.p, out->def, ATTR_keepdims, 1);
+	for (int c = 0; c < 4; c++) {
+		want[c] = 0;
+		for (int r = 0; r < 6; r++) {
+			x[r * 4 + c] = gt_bits(20);
+			want[c] = x[r * 4 + c] > x[want[c] * 4 + c] ? r : want[c];
+		}
+	}
+	run_one(&t, out, x, want, "argmax along the first axis");
 }
 
 /* ---- messages --------------------------------------------------------------------------------------- */
@@ -826,6 +884,8 @@ main(void)
 		cmocka_unit_test(matmul_broadcast),
 		cmocka_unit_test(elementwise),
 		cmocka_unit_test(layout),
+		cmocka_unit_test(concat_of_constants),
+		cmocka_unit_test(matmul_secret_bias),
 		cmocka_unit_test(sums_and_factors),
 		cmocka_unit_test(rope_then_rescale),
 		cmocka_unit_test(embedding_rows),
