@@ -300,6 +300,38 @@ bool lower_gather(struct onnx_node *o)
 	return onnx_done(o, onnx_emit(o, OP_embedding, 2, (struct val *const[]){ a, ids }, DT_F32, ids->rank + 1, dim, NULL));
 }
 
+/* Index tuples [.., k] into the first k axes: a gather along those axes joined. */
+bool lower_gather_nd(struct onnx_node *o)
+{
+	struct val *a = o->in[0];
+	const struct val *ids = o->in[1];
+	int64_t dim[MAX_RANK], joined = 1, k = ids->rank ? ids->dim[ids->rank - 1] : 0;
+	int rank = 0;
+
+	if (onnx_attr_int(o, "batch_dims", 0) || !onnx_need_const(o, 1, "which elements are used must be public"))
+		return onnx_attr_int(o, "batch_dims", 0) ? ONNX_FAIL(o, "attribute", "batch_dims must be 0") : false;
+	if (ids->dtype != DT_I64 || k < 1 || k > a->rank)
+		return ONNX_FAIL(o, "operand", "indices %s do not fit %s", onnx_val_text(o->c->mem, ids), onnx_val_text(o->c->mem, a));
+	int64_t n = ir_count(ids) / k, *flat = onnx_fold_data(o, DT_I64, ids->rank - 1, ids->dim);
+	if (!flat)
+		return false;
+	for (int64_t i = 0; i < n; i++)
+		for (int64_t d = 0; d < k; d++) {
+			int64_t id = ((const int64_t *)ids->data)[i * k + d];
+			if (id < -a->dim[d] || id >= a->dim[d])
+				return ONNX_FAIL(o, "operand", "index %lld is outside axis %lld of %s", (long long)id, (long long)d, onnx_val_text(o->c->mem, a));
+			flat[i] = flat[i] * a->dim[d] + (id < 0 ? id + a->dim[d] : id);
+		}
+	for (int64_t d = 0; d < k; d++)
+		joined *= a->dim[d];
+	dim[rank++] = joined;
+	for (int d = (int)k; d < a->rank; d++)
+		dim[rank++] = a->dim[d];
+	a = onnx_reshape(o, a, rank, dim);
+	struct val *list = ir_const(o->c->p, NULL, DT_I64, SEC_PUBLIC, ids->rank - 1, ids->dim, flat);
+	return a && onnx_done(o, gather_const(o, a, list, 0));
+}
+
 /* Keep the triangle of a matrix, zero elsewhere. */
 bool lower_trilu(struct onnx_node *o)
 {

@@ -152,6 +152,8 @@ def layout():
     case("Gather", [f(4, 5)], [None, ints(1, 2, 3)], label="run", axis=1)
     case("Gather", [f(4, 5)], [None, np.array(-2)], label="scalar", axis=1)
     case("Gather", [None, np.array([[3, 0, 4]])], [f(5, 3)], label="embedding")
+    case("GatherND", [f(2, 5)], [None, np.array([[[0, 1], [0, 2], [0, 3]], [[1, -1], [0, 0], [1, 2]]])], fold=True)
+    case("GatherND", [f(2, 5, 3)], [None, np.array([[1, 4], [0, 0]])], label="rows")
     case("Trilu", [f(2, 4, 4)], [None, np.array(1)], upper=0, fold=True)
     case("Trilu", [f(3, 5)], label="upper")
 
