@@ -137,7 +137,7 @@ bool
 suf_threshold_single(const struct suf_step *s, uint32_t output)
 {
 	const int64_t *t = s->table->v + 2 * output;
-	return t[1] == t[0] || t[1] == INT64_MIN;
+	return t[1] == t[0];
 }
 
 uint64_t

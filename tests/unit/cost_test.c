@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * cost_test.c -- what steps.def predicts is what a run takes: key and message
+ * bytes, generator calls of dealer and parties, rounds; for every kind of step and
+ * for the example models.  The harness compares; here are the programs.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "step_harness.h"
+#include <cmocka.h>
+#include "frontend/onnx.h"
+#include "passes/exec.h"
+
+static bool seen[SUF_NSTEP];
+
+static uint64_t *
+random_ring(uint64_t count, unsigned bits)
+{
+	uint64_t *v = malloc(count * 8);
+	for (uint64_t i = 0; i < count; i++)
+		v[i] = harness_random() & ring_mask(bits);
+	return v;
+}
+
+/* From one element to a few blocks, whole ones too. */
+static uint64_t
+some_count(void)
+{
+	static const uint64_t count[] = { 1, 2, 7, 1023, 1024, 1025, 2048, 2051, 3077 };
+	return count[harness_random() % (sizeof count / sizeof *count)];
+}
+
+static struct suf_ref
+input(struct harness *h, uint64_t count, unsigned bits)
+{
+	uint64_t *x = random_ring(count, bits);
+	struct suf_ref r = harness_input(h, count, bits, x);
+	free(x);
+	return r;
+}
+
+static struct suf_ref
+weight(struct harness *h, uint64_t count, unsigned bits)
+{
+	uint64_t *x = random_ring(count, bits);
+	struct suf_ref r = harness_weight(h, count, bits, x);
+	free(x);
+	return r;
+}
+
+/* The step, its result opened and given out. */
+static uint32_t
+finish(struct harness *h, struct suf_step s, unsigned bits)
+{
+	const bool shared = suf_step_desc[s.op].form == FORM_SHARED;
+	for (int k = 0; k < suf_step_desc[s.op].nout; k++)
+		s.out[k] = harness_wire(h, s.count);
+	uint32_t id = harness_step(h, s);
+	for (int k = 0; k < suf_step_desc[s.op].nout; k++)
+		if (shared)
+			harness_open(h, s.out[k], s.count, k == suf_step_desc[s.op].nout - 1 ? bits : 1);
+	if (shared)
+		harness_round(h);
+	harness_output(h, s.out[0], s.count, suf_step_desc[s.op].nout == 2 ? 1 : bits);
+	return id;
+}
+
+static void
+run(struct harness *h)
+{
+	for (uint32_t k = 0; k < h->nitem; k++)
+		seen[h->item[k].s.op] = true;
+	harness_run(h);
+	harness_free(h);
+}
+
+#define RING(bits) .n = (uint8_t)(bits), .m = (uint8_t)(bits)
+
+static void
+local_steps(void **state)
+{
+	(void)state;
+	for (int turn = 0; turn < 4; turn++) {
+		struct harness h;
+		const unsigned n = 40 + (unsigned)turn;
+		const uint32_t rows = 5 + (uint32_t)turn, cols = 300 + 7 * (uint32_t)turn, total = rows * cols;
+		const struct suf_map map = { .ndim = 2, .dim = { rows, cols }, .so = { cols, 1 }, .sa = { cols, 1 }, .sb = { 0, 1 } };
+		const struct suf_rows all = { .count = rows, .first = cols, .period = 1 };
+		const struct suf_rows half = { .count = rows, .first = cols, .period = 1, .level = 1 };
+		int64_t *t = malloc(cols * sizeof *t);
+		for (uint32_t i = 0; i < cols; i++)
+			t[i] = (int64_t)(harness_random() >> 40);
+		const struct suf_table table = { "t", cols, t };
+		harness_init(&h);
+		struct suf_ref x = input(&h, total, n), z = input(&h, rows, n), y = input(&h, rows * (cols / 2), n);
+		struct suf_ref w = weight(&h, cols, n);
+		harness_round(&h);
+		finish(&h, (struct suf_step){ .op = SUF_lin, RING(n), .count = total, .na = total, .nb = cols, .ca = 3, .cb = 5, .map = &map, .in = { x, w } }, n);
+		finish(&h, (struct suf_step){ .op = SUF_lin, RING(n), .count = total, .na = total, .ca = -1, .c = 9, .map = &map, .in = { x } }, n);
+		finish(&h, (struct suf_step){ .op = SUF_mulc, RING(n), .count = total, .na = total, .map = &map, .table = &table, .in = { x } }, n);
+		finish(&h, (struct suf_step){ .op = SUF_addc, RING(n), .count = total, .na = total, .map = &map, .table = &table, .in = { x } }, n);
+		finish(&h, (struct suf_step){ .op = SUF_row_sum, RING(n), .count = rows, .na = total, .rows = &all, .in = { x } }, n);
+		finish(&h, (struct suf_step){ .op = SUF_row_lin, RING(n), .count = total, .na = total, .nb = rows, .ca = 1, .cb = -1, .rows = &all, .in = { x, z } }, n);
+		finish(&h, (struct suf_step){ .op = SUF_row_diff, RING(n), .count = total - suf_rows_total(&half), .na = total, .rows = &all, .in = { x } }, n);
+		finish(&h, (struct suf_step){ .op = SUF_row_next, RING(n), .count = suf_rows_total(&half), .na = total, .nb = rows * (cols / 2), .rows = &all, .in = { x, y } }, n);
+		run(&h);
+		free(t);
+	}
+}
+
+static void
+triangles(void **state)
+{
+	(void)state;
+	struct harness h;
+	const uint32_t s = 41, n = 37;
+	const struct suf_rows rows = { .count = 2 * s, .first = 1, .inc = 1, .period = s };
+	harness_init(&h);
+	struct suf_ref dense = input(&h, 2 * s * s, n), packed = input(&h, suf_rows_total(&rows), n);
+	harness_round(&h);
+	finish(&h, (struct suf_step){ .op = SUF_tril, RING(n), .count = suf_rows_total(&rows), .na = 2 * s * s, .c = s, .rows = &rows, .in = { dense } }, n);
+	finish(&h, (struct suf_step){ .op = SUF_untril, RING(n), .count = 2 * s * s, .na = suf_rows_total(&rows), .c = s, .rows = &rows, .in = { packed } }, n);
+	run(&h);
+}
+
+/* Masks of operands from the key, from a model's seeds, from pads; with and without bias and last term; narrow openings. */
+static void
+products(void **state)
+{
+	(void)state;
+	for (int turn = 0; turn < 6; turn++) {
+		struct harness h;
+		const unsigned n = turn & 1 ? 37 : 64;
+		const uint32_t R = 3 + (uint32_t)turn, K = 129 + 32 * (uint32_t)turn, C = 33;
+		const struct suf_mm mm = { .batch = 1, .bh = 1, .rows = R, .inner = K, .cols = C, .sa = { 0, 0, K, 1 }, .sb = { 0, 0, C, 1 } };
+		const struct suf_mm again = { .batch = 1, .bh = 1, .rows = R, .inner = C, .cols = C, .sa = { 0, 0, C, 1 }, .sb = { 0, 0, C, 1 } };
+		harness_init(&h);
+		struct suf_ref a = input(&h, R * K, n), b = input(&h, K * C, n), square = input(&h, C * C, 20);
+		struct suf_ref w = weight(&h, K * C, n), bias = weight(&h, C, n);
+		harness_round(&h);
+		struct suf_step s = { .op = SUF_matmul, RING(n), .count = R * C, .na = R * K, .nb = K * C, .mm = &mm, .in = { a, b } };
+		finish(&h, s, n);
+		s.in[1] = w;
+		s.weight_b = 1;
+		finish(&h, s, n);
+		s.in[2] = bias;
+		finish(&h, s, n);
+		s.define_last = 1;
+		s.out[0] = harness_wire(&h, s.count);
+		uint32_t id = harness_step(&h, s);
+		/* its top 20 bits are operands whose mask shares are the pads' */
+		harness_step(&h, (struct suf_step){ .op = SUF_open, .count = s.count, .n = (uint8_t)n, .m = 20, .s = (uint8_t)(n - 20), .round_half = turn & 1,
+			.pad_a = id, .in = { s.out[0] }, .out = { s.out[0] } });
+		harness_round(&h);
+		finish(&h, (struct suf_step){ .op = SUF_matmul, RING(20), .count = R * C, .na = R * C, .nb = C * C, .mm = &again,
+			.in = { s.out[0], square } }, 20);
+		run(&h);
+	}
+}
+
+static void
+pads_as_masks(void **state)
+{
+	(void)state;
+	struct harness h;
+	const uint32_t n = 44, R = 37, C = 29;
+	const struct suf_mm mm = { .batch = 1, .bh = 1, .rows = R, .inner = C, .cols = C, .sa = { 0, 0, C, 1 }, .sb = { 0, 0, C, 1 } };
+	harness_init(&h);
+	struct suf_ref a = input(&h, R * C, n), b = input(&h, C * C, n), first = harness_wire(&h, R * C);
+	harness_round(&h);
+	uint32_t id = harness_step(&h, (struct suf_step){ .op = SUF_matmul, RING(n), .count = R * C, .na = R * C, .nb = C * C, .mm = &mm,
+		.in = { a, b }, .out = { first } });
+	harness_open(&h, first, R * C, n);
+	harness_round(&h);
+	finish(&h, (struct suf_step){ .op = SUF_matmul, RING(n), .count = R * C, .na = R * C, .nb = C * C, .pad_a = id, .mm = &mm, .in = { first, b } }, n);
+	run(&h);
+}
+
+static void
+elementwise_products(void **state)
+{
+	(void)state;
+	for (int turn = 0; turn < 4; turn++) {
+		struct harness h;
+		const unsigned n = 50;
+		const uint32_t R = 4, C = (uint32_t)some_count(), N = R * C;
+		const struct suf_map map = { .ndim = 2, .dim = { R, C }, .so = { C, 1 }, .sa = { C, 1 }, .sb = { 0, 1 } };
+		const struct suf_rows rows = { .count = R, .first = C, .period = 1 };
+		harness_init(&h);
+		struct suf_ref a = input(&h, N, n), b = input(&h, C, n), w = weight(&h, C, n);
+		harness_round(&h);
+		struct suf_step s = { .op = SUF_mul, RING(n), .count = N, .na = N, .nb = C, .map = &map, .in = { a, b } };
+		finish(&h, s, n);
+		s.in[1] = w;
+		s.weight_b = 1;
+		finish(&h, s, n);
+		finish(&h, (struct suf_step){ .op = SUF_sqsum, RING(n), .count = R, .na = N, .rows = &rows, .in = { a } }, n);
+		run(&h);
+	}
+}
+
+/* Small domains have truth tables instead of trees: no AES. */
+static void
+comparisons(void **state)
+{
+	(void)state;
+	static const unsigned bits[] = { 1, 5, 7, 8, 9, 24, 49 };
+	for (size_t k = 0; k < sizeof bits / sizeof *bits; k++) {
+		struct harness h;
+		const unsigned b = bits[k], n = 50;
+		const uint64_t N = some_count();
+		const int64_t at[] = { 0, 0, -1, 1, 3, 3 };
+		const struct suf_table t = { "t", 6, at };
+		harness_init(&h);
+		struct suf_ref x = input(&h, N, n);
+		harness_round(&h);
+		finish(&h, (struct suf_step){ .op = SUF_lt, .n = n, .m = 1, .count = N, .na = N, .b = (uint8_t)b, .in = { x } }, 1);
+		finish(&h, (struct suf_step){ .op = SUF_drelu, .n = n, .m = 1, .count = 3 * N, .na = N, .b = (uint8_t)(b + 1), .table = &t, .in = { x } }, 1);
+		run(&h);
+	}
+}
+
+static void
+shifts(void **state)
+{
+	(void)state;
+	struct harness h;
+	const unsigned n = 50;
+	const uint64_t N = some_count();
+	harness_init(&h);
+	struct suf_ref x = input(&h, N, n), bit = input(&h, N, 1), y = input(&h, N, 30);
+	harness_round(&h);
+	struct suf_step s = { .op = SUF_trunc, .n = n, .m = 38, .s = 12, .count = N, .na = N, .nb = N, .in = { x, bit } };
+	finish(&h, s, 38);
+	s.m = n;
+	s.slack = 1;
+	finish(&h, s, n);
+	finish(&h, (struct suf_step){ .op = SUF_sext, .n = 30, .m = n, .count = N, .na = N, .nb = N, .in = { y, bit } }, n);
+	finish(&h, (struct suf_step){ .op = SUF_gapext, .n = 30, .m = n, .count = N, .na = N, .in = { y } }, n);
+	run(&h);
+}
+
+static void
+bits_and_tables(void **state)
+{
+	(void)state;
+	static const unsigned bits[] = { 3, 7, 8, 10 };
+	for (size_t k = 0; k < sizeof bits / sizeof *bits; k++) {
+		struct harness h;
+		const unsigned b = bits[k], n = 48;
+		const uint64_t N = some_count();
+		int64_t entry[1024], lines[8] = { 1, 2, 3, 4, 5, 6, 7, 8 };
+		for (int i = 0; i < 1 << b; i++)
+			entry[i] = (int64_t)(harness_random() >> 30);
+		const struct suf_table t = { "t", 1u << b, entry }, four = { "four", 8, lines }, three = { "three", 3, lines };
+		harness_init(&h);
+		struct suf_ref x = input(&h, N, n), d = input(&h, N, 1), i = input(&h, N, 1), many = input(&h, 3 * N, 1);
+		struct suf_ref sign = harness_wire(&h, N), value = harness_wire(&h, N);
+		harness_round(&h);
+		harness_step(&h, (struct suf_step){ .op = SUF_lut, RING(n), .count = N, .na = N, .b = (uint8_t)b, .table = &t, .in = { x }, .out = { sign, value } });
+		harness_open(&h, sign, N, 1);
+		harness_open(&h, value, N, n);
+		harness_round(&h);
+		finish(&h, (struct suf_step){ .op = SUF_lutsign, RING(n), .count = N, .na = N, .nb = N, .in = { sign, value } }, n);
+		finish(&h, (struct suf_step){ .op = SUF_select, .n = 1, .m = n, .count = N, .na = N, .nb = N, .in = { d, x } }, n);
+		finish(&h, (struct suf_step){ .op = SUF_lin4, .n = 1, .m = 10, .count = N, .na = N, .nb = N, .table = &four, .in = { d, i, x } }, 10);
+		finish(&h, (struct suf_step){ .op = SUF_bitdot, .n = 1, .m = n, .count = N, .na = 3 * N, .table = &three, .in = { many } }, n);
+		run(&h);
+	}
+}
+
+static void
+every_step_was_run(void **state)
+{
+	(void)state;
+	for (int k = 0; k < SUF_NSTEP; k++)
+		if (!seen[k])
+			fail_msg("no program above has a step %s", suf_step_desc[k].name);
+}
+
+/* ---- models ------------------------------------------------------------------- */
+
+static void
+one_model(const char *name)
+{
+	char path[512], calibrate[512], text[256];
+	snprintf(path, sizeof path, SOURCE_DIR "/examples/%s/model.onnx", name);
+	snprintf(calibrate, sizeof calibrate, SOURCE_DIR "/examples/%s/calibrate.npz", name);
+	const struct options opt = { .model = path, .calibrate = calibrate, .output_to = 1, .gates = "sigma" };
+	struct diag *d = diag_new(stderr, false);
+	diag_quiet(d, true);
+	struct prog *p = onnx_import(path, &opt, d);
+	assert_true(p && run_passes(p, &opt, stdout));
+	struct exec *e = exec_new(p);
+	const struct suf_program *sp = exec_program(e);
+	uint64_t *in[4] = { NULL }, *out[4] = { NULL };
+	assert_true(sp->ninput <= 4 && sp->noutput <= 4);
+	for (uint32_t k = 0; k < sp->ninput; k++)
+		in[k] = random_ring(exec_wire_count(&sp->input[k]), sp->input[k].bits);
+	for (uint32_t k = 0; k < sp->noutput; k++)
+		out[k] = random_ring(exec_wire_count(&sp->output[k]), sp->output[k].bits);
+	struct exec_seeds seeds;
+	struct exec_parties got;
+	struct cost c;
+	struct suf_plan plan;
+	prog_cost(p, &c);
+	assert_int_equal(exec_random_seeds(&seeds), SUF_OK);
+	if (exec_run(e, &seeds, in, out, NULL, NULL, &got, text))
+		fail_msg("%s: %s", name, text);
+	for (int k = 0; k < 2; k++) {
+		assert_int_equal(got.key[k], c.total.key[k]);
+		assert_int_equal(got.sent[k], c.total.sent[k]);
+		assert_int_equal(got.aes[k], c.total.prg[SUF_P0 + k]);
+	}
+	assert_int_equal(got.aes[2], c.total.prg[SUF_DEALER]);
+	assert_int_equal(got.rounds, c.total.rounds);
+	/* The compiler and a program's command `info` say the same. */
+	assert_int_equal(suf_plan(sp, &plan, text), SUF_OK);
+	assert_memory_equal(plan.total.prg, c.total.prg, sizeof c.total.prg);
+	assert_memory_equal(plan.total.mul_adds, c.total.mul_adds, sizeof c.total.mul_adds);
+	assert_int_equal(plan.total.words, c.total.words);
+	assert_int_equal(plan.rounds, c.total.rounds);
+	assert_int_equal(suf_plan_peak(&plan), c.peak[0]);
+	for (int k = 0; k < 4; k++) {
+		free(in[k]);
+		free(out[k]);
+	}
+	exec_free(e);
+	ir_free(p);
+	diag_free(d);
+}
+
+static void
+example_models(void **state)
+{
+	(void)state;
+	one_model("digits_vit");
+	one_model("char_gpt");
+	one_model("text_classifier");
+}
+
+/* Products are what the parties compute most of. */
+static void
+multiply_adds(void **state)
+{
+	(void)state;
+	const struct suf_mm mm = { .batch = 2, .bh = 1, .rows = 3, .inner = 5, .cols = 7 };
+	const struct suf_step s = { .op = SUF_matmul, .count = 42, .na = 30, .nb = 70, .n = 50, .m = 50, .mm = &mm };
+	struct suf_cost c = suf_step_cost(&s, 1);
+	assert_int_equal(c.mul_adds[SUF_DEALER], 210);
+	assert_int_equal(c.mul_adds[SUF_P0], 420);
+	assert_int_equal(c.mul_adds[SUF_P1], 420);
+	assert_int_equal(c.words, 8 * (30 + 70 + 42));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(local_steps), cmocka_unit_test(triangles), cmocka_unit_test(products), cmocka_unit_test(pads_as_masks),
+		cmocka_unit_test(elementwise_products), cmocka_unit_test(comparisons), cmocka_unit_test(shifts), cmocka_unit_test(bits_and_tables),
+		cmocka_unit_test(every_step_was_run), cmocka_unit_test(example_models), cmocka_unit_test(multiply_adds)
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
