@@ -208,11 +208,30 @@ bool exec_encode(const struct suf_tensor *t, const void *data, uint64_t *to, uin
 	return true;
 }
 
+/* Integers that are numbers, not row numbers, have a range that the program relies on. */
+static bool in_range(const struct val *v, const void *data, uint64_t *bad)
+{
+	if (v->dtype != DT_I64 || v->onehot || v->from != RANGE_PROVEN)
+		return true;
+	for (int64_t i = 0, n = ir_count(v); i < n; i++) {
+		double x = (double)((const int64_t *)data)[i];
+		*bad = (uint64_t)i;
+		if (x < v->lo || x > v->hi)
+			return false;
+	}
+	return true;
+}
+
 bool exec_encode_inputs(struct prog *p, const struct exec *e, const struct examples *ex, int64_t example, uint64_t **in)
 {
 	const struct suf_program *sp = exec_program(e);
 	for (int k = 0; k < p->nin; k++) {
-		uint64_t bad;
+		uint64_t bad = 0;
+		if (!in_range(p->in[k], example_at(p, ex, k, example), &bad)) {
+			diag_error(p->diag, NULL, "input-range", "element %llu of the input '%s' is not from %g to %g", (unsigned long long)bad, p->in[k]->name, p->in[k]->lo, p->in[k]->hi);
+			diag_hint(p->diag, "the program relies on it; a mask holds 0 and 1");
+			return false;
+		}
 		if (exec_encode(&sp->input[k], example_at(p, ex, k, example), in[k], &bad))
 			continue;
 		diag_error(p->diag, NULL, "input-range", "element %llu of the input '%s' does not fit: %s", (unsigned long long)bad, p->in[k]->name,

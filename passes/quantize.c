@@ -203,7 +203,7 @@ static void quantize_aligned(struct quant *q, struct node *n)
 	int frac = 0;
 	for (int k = 0; k < n->nin; k++) {
 		const struct val *v = n->in[k];
-		int have = v->data ? (const_is_integer(v) ? 0 : q->frac) : frac_of(v);
+		int have = !v->data ? frac_of(v) : sec_of(v) == SEC_PUBLIC && const_is_integer(v) ? 0 : q->frac; /* not by a weight's values */
 		frac = have > frac ? have : frac;
 	}
 	for (int k = 0; k < n->nin; k++)

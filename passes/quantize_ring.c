@@ -6,15 +6,16 @@
  *    needs a bit to spare (|v| < 2^(n-2));
  *  - what is compared or looked up (softmax, gelu, relu ..) works on n - f bits,
  *    again with a bit to spare: |x| * 2^f < 2^(n-f-2), the same inequality.
- * A row of a norm is squared and summed: ||x||^2 * 2^(2f) < 2^(n-2), and its sum
- * sqrt(d) ||x|| 2^f is multiplied by a constant below 2^f.
+ * A row of a norm is squared and summed: ||x||^2 * 2^(2f) < 2^(n-2).  Its sum is d
+ * times the mean, |mean| <= ||x|| / sqrt(d), and fits as it is where d is a power of
+ * two; else it is multiplied by 2^(f+8)/d.
  */
 #include <math.h>
 #include <string.h>
 #include "passes/quantize.h"
 #include "passes/range.h"
 
-enum { SMALLEST = 37, WIDEST = 64, NAMED = 5 };
+enum { SMALLEST = 37, WIDEST = 64, NAMED = 5, MEAN = 256 /* 1/d has at least f + 8 bits in passes/gate/norm.c */ };
 
 /* Smallest n with magnitude * 2^(2f) < 2^(n-2). */
 static int bits_for(double magnitude, int frac)
@@ -32,8 +33,9 @@ static int node_need(const struct node *n, int k, int frac)
 	if (v->data || ids)
 		return 0;
 	if (n->op == OP_layernorm || n->op == OP_rmsnorm) {
-		double norm = v->norm < 0 ? INFINITY : v->norm, d = (double)range_last(v);
-		int sum = n->op == OP_layernorm ? bits_for(norm / sqrt(d), frac) : 0;
+		double norm = v->norm < 0 ? INFINITY : v->norm, d = (double)range_last(v), mean = fmin(range_max(v), norm / sqrt(d));
+		bool shifted = exp2(rint(log2(d))) == d;
+		int sum = n->op == OP_layernorm ? bits_for(mean * (shifted ? ldexp(d, -frac) : MEAN), frac) : 0;
 		int squares = bits_for(norm * norm, frac);
 		return squares > sum ? squares : sum;
 	}

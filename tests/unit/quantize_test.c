@@ -223,6 +223,27 @@ static void test_width(void **state)
 	}
 }
 
+/* The mean of 12 values takes a factor 2^(f+8)/12, that of 16 a shift. */
+static void test_mean_width(void **state)
+{
+	(void)state;
+	for (int k = 0; k < 2; k++) {
+		struct model m;
+		int64_t dim[2] = { 4, k ? 12 : 16 };
+		model_init(&m, 65);
+		m.opt.frac_bits = 16;
+		struct val *x = model_input(&m, "x", DT_F32, 2, dim);
+		x->lo = -1; x->hi = 1; x->from = RANGE_PROVEN;
+		struct val *w = model_weight(&m, "gamma", 0, 1, 1, dim + 1);
+		struct node *n = model_node(&m, OP_layernorm, "norm", 2, dim, 3, (struct val *[]){ x, w, model_weight(&m, "beta", 0, 0, 1, dim + 1) });
+		ir_set_f64(m.p, n, ATTR_eps, 1e-6);
+		ir_add_output(m.p, n->out[0]);
+		assert_true(pass_ranges(m.p) && pass_quantize(m.p));
+		assert_int_equal(m.p->out[0]->type.bits, k ? 34 + 9 : 34 + 5); /* |mean| 2^8 < 2^9; ||x||^2 <= 16 < 2^5 */
+		model_free(&m);
+	}
+}
+
 static void test_refusals(void **state)
 {
 	(void)state;
@@ -255,6 +276,7 @@ int main(void)
 		cmocka_unit_test(test_transformer),
 		cmocka_unit_test(test_factors),
 		cmocka_unit_test(test_width),
+		cmocka_unit_test(test_mean_width),
 		cmocka_unit_test(test_refusals),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,6 +82,44 @@ static void test_bad_ids(void **state)
 	model_free(&m);
 }
 
+/* Integers that the program takes as numbers must be what it was compiled for. */
+static void test_mask_values(void **state)
+{
+	(void)state;
+	for (int64_t top = 1; top < 3; top++) {
+		struct model m;
+		int64_t dim[2] = { 3, 4 }, one = 4, values[4] = { 1, 0, 1, top };
+		float x[12];
+		void *data[2] = { x, values };
+		struct examples ex = { 1, data };
+		struct exec_seeds seeds;
+		struct verify v;
+		model_init(&m, 94);
+		for (int i = 0; i < 12; i++)
+			x[i] = (float)model_normal(&m);
+		struct val *s = model_input(&m, "scores", DT_F32, 2, dim), *mask = model_input(&m, "mask", DT_I64, 1, &one);
+		s->lo = -8; s->hi = 8; s->from = RANGE_PROVEN;
+		struct node *c = model_node(&m, OP_cast, "cast", 1, &one, 1, &mask);
+		ir_set_int(m.p, c, ATTR_to, DT_F32);
+		struct node *inverse = model_node(&m, OP_sub, "inverse", 1, &one, 2, (struct val *[]){ ir_scalar(m.p, "one", 1), c->out[0] });
+		struct node *f = model_node(&m, OP_scale, "hidden", 1, &one, 1, inverse->out);
+		ir_set_f64(m.p, f, ATTR_factor, MASK_SECRET);
+		struct node *a = model_node(&m, OP_add, "masked", 2, dim, 2, (struct val *[]){ s, f->out[0] });
+		struct node *p = model_node(&m, OP_softmax, "p", 2, dim, 1, a->out);
+		ir_set_int(m.p, p, ATTR_axis, 1);
+		ir_add_output(m.p, p->out[0]);
+		assert_int_equal(exec_random_seeds(&seeds), SUF_OK);
+		bool ok = verify_run(m.p, &m.opt, &ex, &seeds, &v);
+		if (top == 1 && !ok)
+			fail_msg("%s", model_log(&m));
+		if (top == 1)
+			assert_true(v.row[v.nrow - 1].max_error < 0.02);
+		else
+			assert_true(!ok && strstr(model_log(&m), "element 3 of the input 'mask'"));
+		model_free(&m);
+	}
+}
+
 /* --argmax: only the index leaves the protocol. */
 static void test_argmax(void **state)
 {
@@ -110,6 +148,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_examples),
 		cmocka_unit_test(test_bad_ids),
+		cmocka_unit_test(test_mask_values),
 		cmocka_unit_test(test_argmax),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
