@@ -177,3 +177,31 @@ gt_run(struct gt *t, const int64_t *const *in, int64_t *out)
 	free(run);
 	exec_free(e);
 }
+
+int64_t *
+gt_randoms(uint64_t count, unsigned bits)
+{
+	int64_t *a = gt_array(count);
+	for (uint64_t i = 0; i < count; i++)
+		a[i] = gt_bits(bits);
+	return a;
+}
+
+int64_t
+gt_raised(int64_t y, unsigned f)
+{
+	return (int64_t)((uint64_t)y << f | (gt_random() & ((1ull << f) - 1)));
+}
+
+void
+gt_expect(struct gt *t, struct val *out, const int64_t *x, const int64_t *want, const char *what)
+{
+	uint64_t count = (uint64_t)ir_count(out);
+	int64_t *got = gt_array(count);
+	gt_compile(t, out);
+	gt_run(t, &x, got);
+	bool same = gt_same(what, got, want, count);
+	free(got);
+	assert_true(same);
+	gt_free(t);
+}

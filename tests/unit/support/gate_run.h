@@ -26,8 +26,13 @@ void gt_schedule(struct gt *);
 /* Runs; in[k], out: signed numbers of prog->in[k] (wire form), prog->out[0]. */
 void gt_run(struct gt *, const int64_t *const *in, int64_t *out);
 
+/* Compiles and runs a program of one input x and expects `want`; frees *t. */
+void gt_expect(struct gt *t, struct val *out, const int64_t *x, const int64_t *want, const char *what);
+
 uint64_t gt_random(void);                        /* 64 random bits; the seed is printed by the first call */
 int64_t gt_bits(unsigned bits);                  /* random signed number of that many bits */
+int64_t *gt_randoms(uint64_t count, unsigned bits);  /* the caller frees */
+int64_t gt_raised(int64_t y, unsigned f);        /* a random x with x >> f = y */
 int64_t gt_signed(uint64_t, unsigned bits);
 int64_t *gt_array(uint64_t count);               /* zeroed; the caller frees */
 bool gt_same(const char *what, const int64_t *got, const int64_t *want, uint64_t count); /* prints the first difference */
