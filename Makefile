@@ -14,7 +14,7 @@ demo:
 	@tools/demo.sh build/release
 
 check:
-	@tools/deps.sh
+	@tools/deps.sh valgrind
 	cmake --preset release
 	cmake --build --preset release
 	ctest --preset release

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Install what building and testing need on Debian; as a normal user, print the one line to run.
+# Install what building needs on Debian, and the packages given as arguments; as a normal user, print the one line to run.
 set -euo pipefail
 
 packages=(gcc libc6-dev clang cmake ninja-build pkg-config openssl libssl-dev libprotobuf-c-dev protobuf-c-compiler
-	libonnx-dev libjansson-dev libcmocka-dev)
+	libonnx-dev libjansson-dev libcmocka-dev "$@")
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
 	echo "This system has no apt-get; install by its own means what Debian calls: ${packages[*]}" >&2
