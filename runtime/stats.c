@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * stats.c -- the --stats file: JSON with stable keys (docs/stats.md lists them).
+ * stats.c -- the --stats file: JSON with stable keys (docs/running.md lists them).
  */
 #include "file.h"
 #include "suf.h"

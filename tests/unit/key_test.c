@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include "key.h"
 #include <openssl/rand.h>
+#include <openssl/sha.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,6 +100,23 @@ static void every_damaged_header_is_refused(void **state)
 		raw[i / 8] ^= (uint8_t)(1 << i % 8);
 	}
 	assert_int_equal(suf_key_head_get(&back, raw, text), SUF_OK);
+}
+
+/* A right digest over a kind, flag or byte that this version does not know. */
+static void headers_of_newer_versions_are_refused(void **state)
+{
+	struct suf_key_head h = random_head(SUF_KEY_P1), back;
+	uint8_t raw[SUF_KEY_HEADER];
+	char text[256];
+	(void)state;
+	const size_t at_byte[] = { 8, 11, 12, 15, 144, 223 };
+	for (size_t i = 0; i < sizeof at_byte / sizeof at_byte[0]; i++) {
+		suf_key_head_put(raw, &h);
+		raw[at_byte[i]] = 0x44;
+		SHA256(raw, 224, raw + 224);
+		assert_int_equal(suf_key_head_get(&back, raw, text), SUF_EPROTO);
+		assert_non_null(strstr(text, "newer version"));
+	}
 }
 
 /* Pieces of many sizes, across the buffer's size. */
@@ -284,7 +302,8 @@ static void a_key_is_claimed_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(header_comes_back), cmocka_unit_test(every_damaged_header_is_refused), cmocka_unit_test(memory_and_null),
+		cmocka_unit_test(header_comes_back), cmocka_unit_test(every_damaged_header_is_refused),
+		cmocka_unit_test(headers_of_newer_versions_are_refused), cmocka_unit_test(memory_and_null),
 		cmocka_unit_test(file_appears_whole_and_private), cmocka_unit_test(full_disk_is_named), cmocka_unit_test(pipes),
 		cmocka_unit_test(a_key_is_claimed_once),
 	};
