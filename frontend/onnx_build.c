@@ -354,7 +354,7 @@ static bool is_01(const struct val *v, int depth)
 
 	for (;;) {
 		const struct node *n = v->def;
-		if (v->is_wire_input && strstr(v->name, "attention_mask")) /* the contract of this input everywhere */
+		if (v->is_wire_input && v->dtype == DT_I64 && strstr(v->name, "attention_mask")) /* the contract of this input everywhere */
 			return true;
 		if (v->dtype == DT_BOOL || is_01_const(v))
 			return true;
@@ -414,6 +414,16 @@ static struct val *mask_where_zero(struct onnx_node *o, struct val *f)
 	return fixed ? onnx_binary(o, OP_add, fixed, m) : m;
 }
 
+static bool is_finite(double x)
+{
+	return isfinite(x);
+}
+
+static bool has_infinity(const struct val *v)
+{
+	return ir_is_const(v) && !onnx_all(v, is_finite);
+}
+
 /* A secret condition selects by arithmetic: b + c * (a - b).  Where one side is
  * "masked" this is an additive mask. */
 static struct val *where_secret(struct onnx_node *o, struct val *c, struct val *a, struct val *b)
@@ -433,6 +443,8 @@ static struct val *where_secret(struct onnx_node *o, struct val *c, struct val *
 		o->name = name;
 		return onnx_binary(o, OP_add, other, m);
 	}
+	if (has_infinity(a) || has_infinity(b))
+		return ONNX_NULL(o, "unsupported-op", "the secret %s chooses from a constant that is infinite in places", onnx_val_text(o->c->mem, c));
 	struct val *d = onnx_binary(o, OP_mul, f, onnx_binary(o, OP_sub, a, b));
 	o->name = name;
 	return onnx_binary(o, OP_add, b, d);

@@ -115,7 +115,7 @@ static void fuzz(struct fuzz *z, const void *model, size_t n, size_t window, int
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 	for (int k = 0; k < rounds; k++) {
 		memcpy(m, model, n);
-		size_t size = mutate(z, m, n, window);
+		size_t size = window ? mutate(z, m, n, window) : n;
 		assert_int_equal(ftruncate(fd, 0), 0);
 		assert_int_equal(pwrite(fd, m, size, 0), (ssize_t)size);
 		try_model(z, path);
@@ -171,8 +171,44 @@ static void noise(void **state)
 	fclose(z.sink);
 }
 
+/* Puts a field of length n around the n bytes that end the buffer; gives the new n. */
+static size_t wrap(unsigned char *end, size_t n, unsigned field)
+{
+	unsigned char head[8];
+	size_t k = 0, size = n;
+	head[k++] = (unsigned char)(field << 3 | 2);
+	for (; size > 127; size >>= 7)
+		head[k++] = (unsigned char)(size & 127) | 128;
+	head[k++] = (unsigned char)size;
+	memcpy(end - n - k, head, k);
+	return n + k;
+}
+
+/* Graphs in graphs, and types in types, deeper than any stack. */
+static void nesting(void **state)
+{
+	(void)state;
+	enum { BYTES = 1 << 20, DEPTH = 60000 };
+	unsigned char *m = malloc(BYTES), *end = m + BYTES;
+	struct fuzz z = { .state = 4, .sink = fopen("/dev/null", "w") };
+
+	assert_non_null(m);
+	for (int types = 0; types < 2; types++) {
+		size_t n = 0;
+		for (int k = 0; k < DEPTH; k++)
+			n = types ? wrap(end, wrap(end, n, 1), 4) : wrap(end, wrap(end, wrap(end, n, 6), 5), 1);
+		if (types)
+			n = wrap(end, wrap(end, n, 2), 11);
+		n = wrap(end, n, 7);
+		fuzz(&z, end - n, n, 0, 1);
+	}
+	assert_int_equal(z.imported, 0);
+	fclose(z.sink);
+	free(m);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(operators), cmocka_unit_test(models), cmocka_unit_test(noise) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(operators), cmocka_unit_test(models), cmocka_unit_test(noise), cmocka_unit_test(nesting) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
