@@ -27,6 +27,16 @@ cost_row(FILE *to, const char *name, const struct cost_row *r)
 }
 
 static void
+role_rows(FILE *to, const struct cost *c)
+{
+	const struct cost_row *t = &c->total;
+	fprintf(to, "\n%-22s %17s %17s %17s\n%-22s %17llu %17llu %17llu\n%-22s %17llu %17llu %17llu\n%-22s %17s %17llu %17llu\n", "", "dealer", "party 0", "party 1",
+	        "generator calls (AES)", (unsigned long long)t->prg[0], (unsigned long long)t->prg[1], (unsigned long long)t->prg[2],
+	        "ring multiply-adds", (unsigned long long)t->mul_adds[0], (unsigned long long)t->mul_adds[1], (unsigned long long)t->mul_adds[2],
+	        "memory, bytes", "", (unsigned long long)c->peak[0], (unsigned long long)c->peak[1]);
+}
+
+static void
 report_cost(const struct prog *p, FILE *to)
 {
 	struct cost c;
@@ -40,6 +50,7 @@ report_cost(const struct prog *p, FILE *to)
 	for (int k = 0; k < c.nklass; k++)
 		cost_row(to, c.klass[k].klass, &c.klass[k]);
 	cost_row(to, "total", &c.total);
+	role_rows(to, &c);
 }
 
 static void

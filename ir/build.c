@@ -6,6 +6,7 @@
  * some ten thousand nodes, so no use lists are kept.
  */
 #include <string.h>
+#include <sys/mman.h>
 #include "ir.h"
 
 /* What a program has beyond its public part: a hash table of names. */
@@ -142,6 +143,38 @@ ir_const(struct prog *p, const char *name, enum dtype dtype, enum sec sec, int r
 {
 	struct val *v = ir_val(p, name, dtype, (struct type){ .sec = sec }, rank, dim);
 	v->data = data;
+	return v;
+}
+
+struct val *
+ir_const_like(struct prog *p, const char *name, const struct val *like, enum sec sec, int rank, const int64_t *dim)
+{
+	struct val *v = ir_const(p, name, like->dtype, sec, rank, dim, like->data);
+	v->absent = like->absent;
+	return v;
+}
+
+struct mapping { void *at; size_t bytes; };
+
+static void
+unmap(void *arg)
+{
+	struct mapping *m = arg;
+	munmap(m->at, m->bytes);
+}
+
+struct val *
+ir_absent(struct prog *p, const char *name, int rank, const int64_t *dim)
+{
+	struct val *v = ir_val(p, name, DT_F32, (struct type){ .sec = SEC_WEIGHT }, rank, dim);
+	struct mapping *m = arena_alloc(p->arena, sizeof *m);
+	m->bytes = (size_t)(ir_count(v) ? ir_count(v) : 1) * sizeof(float);
+	m->at = mmap(NULL, m->bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (m->at == MAP_FAILED)
+		BUG("no address space for %zu bytes of '%s'", m->bytes, v->name);
+	arena_on_free(p->arena, unmap, m);
+	v->data = m->at;
+	v->absent = true;
 	return v;
 }
 

@@ -69,6 +69,7 @@ struct val {                 /* one tensor, defined once */
 	const void *data;        /* constants: float[], int64_t[] or bool[] by dtype (host order, may be mapped);
 	                            from stage RING on public ones are int64_t[], the ring's integers (dtype DT_I64); a weight
 	                            keeps its float[] and quantize_weight() of passes/quantize.h gives the integers */
+	bool absent;             /* a weight whose values are not known: data are zeros that stand for them, good for costs only */
 	struct val *source;      /* the FLOAT value this one stands for, for verify (often itself); NULL: helper value */
 	uint64_t slot;           /* SCHED: first element in the wire buffer; weights: index in prog order */
 	struct val *alias;       /* same elements in the same slot, another shape (reshape); NULL: own slot */
@@ -131,6 +132,8 @@ void ir_free(struct prog *);
 struct val *ir_val(struct prog *, const char *name, enum dtype, struct type, int rank, const int64_t *dim); /* name NULL: makes a unique one; a taken name gets a suffix */
 struct val *ir_val_like(struct prog *, const struct val *, const char *name_suffix); /* same dtype, type, shape, source */
 struct val *ir_const(struct prog *, const char *name, enum dtype, enum sec, int rank, const int64_t *dim, const void *data); /* data is referenced, not copied */
+struct val *ir_const_like(struct prog *, const char *name, const struct val *, enum sec, int rank, const int64_t *dim); /* the same data in another form, .absent too */
+struct val *ir_absent(struct prog *, const char *name, int rank, const int64_t *dim); /* a weight without values: takes no memory */
 struct val *ir_scalar(struct prog *, const char *name, double); /* public F32 scalar */
 struct val *ir_find(const struct prog *, const char *name);      /* NULL: no value has this name */
 void ir_add_input(struct prog *, struct val *);                 /* appends to prog->in */

@@ -226,7 +226,7 @@ struct val *const_view(struct prog *p, struct val *c, enum sec sec, int rank, co
 {
 	if (c->type.sec == sec && c->rank == rank && memcmp(c->dim, dim, (size_t)rank * sizeof *dim) == 0)
 		return c;
-	return ir_const(p, c->name, c->dtype, sec, rank, dim, c->data);
+	return ir_const_like(p, c->name, c, sec, rank, dim);
 }
 
 struct val *const_fill(struct prog *p, const char *name, int64_t n, double fill)

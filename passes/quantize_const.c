@@ -34,7 +34,7 @@ bool const_is_integer(const struct val *c)
 static void check_elements(struct quant *q, const struct val *c, int frac, const struct loc *loc)
 {
 	double limit = ldexp(1, q->bits - 1 - frac);
-	if (c->lo <= c->hi && range_max(c) < limit)        /* finite, known from pass ranges */
+	if (c->absent || (c->lo <= c->hi && range_max(c) < limit))        /* finite, known from pass ranges */
 		return;
 	for (int64_t i = 0, n = ir_count(c); i < n; i++) {
 		double x = ir_elem(c, i);
@@ -84,7 +84,8 @@ struct val *const_at(struct quant *q, struct val *c, int frac, enum sec sec, con
 	struct val *t = c;
 	if (!lazy || c->type.bits) {             /* a weight's first format is the value itself */
 		const char *name = arena_printf(q->prog->arena, "%s.frac%d", c->name, frac);
-		t = ir_const(q->prog, name, lazy ? DT_F32 : DT_I64, sec, c->rank, c->dim, lazy ? c->data : integers(q, c, frac));
+		t = lazy ? ir_const_like(q->prog, name, c, sec, c->rank, c->dim)
+		         : ir_const(q->prog, name, DT_I64, sec, c->rank, c->dim, integers(q, c, frac));
 		t->lo = c->lo; t->hi = c->hi; t->norm = c->norm; t->from = c->from;
 	}
 	t->type = type;

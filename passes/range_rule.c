@@ -118,6 +118,8 @@ static struct range matmul_rule(const struct node *n)
 {
 	const struct val *a = n->in[0], *b = n->in[1], *bias = n->nin > 2 ? n->in[2] : NULL;
 	bool trans = ir_int_or(n, ATTR_trans_b, 0) != 0;
+	if (a->absent || b->absent)
+		return range_unknown();
 	struct range r = ir_is_const(b) ? times_constant(a, b, trans)
 		: ir_is_const(a) ? constant_times(a, b, trans) : secret_product(a, b, trans);
 	if (!bias || !(r.lo <= r.hi))

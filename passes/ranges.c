@@ -198,7 +198,7 @@ bool pass_ranges(struct prog *p)
 	for (int i = 0; i < p->nvals; i++) {
 		struct val *v = p->vals[i];
 		if (v->data)
-			set_range(v, range_of_data(v, v->data), RANGE_PROVEN);
+			set_range(v, v->absent ? range_unknown() : range_of_data(v, v->data), RANGE_PROVEN);
 	}
 	for (int i = 0; i < p->nvals; i++) {               /* inputs; results are overwritten below */
 		struct val *v = p->vals[i];

@@ -184,7 +184,7 @@ b_weight(struct gb *g, struct val *v, unsigned bits)
 {
 	if (v->type.sec != SEC_PUBLIC)
 		return v;
-	struct val *w = ir_const(g->p, arena_printf(g->p->arena, "%s.weight", v->name), v->dtype, SEC_WEIGHT, v->rank, v->dim, v->data);
+	struct val *w = ir_const_like(g->p, arena_printf(g->p->arena, "%s.weight", v->name), v, SEC_WEIGHT, v->rank, v->dim);
 	w->type.bits = (uint8_t)bits;
 	w->type.frac = v->type.frac;
 	w->source = v->source;
