@@ -156,6 +156,40 @@ static void operators(void **state)
 	arena_free(mem);
 }
 
+/* What is computed from weights is a weight; what is computed from shapes is not. */
+static void folded_secrecy(void **state)
+{
+	(void)state;
+	static const struct { const char *name; enum sec sec; } want[] = {
+		{ "Add-17 const", SEC_WEIGHT }, { "Transpose-17 const", SEC_WEIGHT }, { "LayerNormalization-17 const", SEC_WEIGHT },
+		{ "ReduceMax-17 const", SEC_WEIGHT }, { "Reshape-17 const", SEC_WEIGHT }, { "Greater-17 float const", SEC_WEIGHT }, { "Sin-17 const", SEC_PUBLIC },
+		{ "Shape-17 const", SEC_PUBLIC }, { "Size-17", SEC_PUBLIC }, { "Greater-17 const", SEC_PUBLIC }, { "Range-17 float", SEC_PUBLIC }, { "Add-17", SEC_SECRET },
+	};
+	struct arena *mem = arena_new();
+	struct test_cases t = test_cases_read(mem, TEST_DATA "/models/ops.bin");
+	struct options opt = { 0 };
+
+	for (size_t k = 0; k < sizeof want / sizeof *want; k++) {
+		int found = 0;
+		for (int j = 0; j < t.n; j++) {
+			char path[64];
+			if (strcmp(t.c[j].name, want[k].name))
+				continue;
+			write_model(path, t.c[j].model, t.c[j].model_bytes);
+			struct prog *p = import(path, &opt, NULL);
+			unlink(path);
+			assert_non_null(p);
+			if (p->out[0]->type.sec != want[k].sec)
+				fail_msg("%s: result is %d, want %d", want[k].name, (int)p->out[0]->type.sec, (int)want[k].sec);
+			ir_free(p);
+			found++;
+		}
+		if (!found)
+			fail_msg("no case %s", want[k].name);
+	}
+	arena_free(mem);
+}
+
 /* No row of the table without a case. */
 static void every_row_has_a_case(void **state)
 {
@@ -275,7 +309,7 @@ static void external_data(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(models), cmocka_unit_test(secrecy), cmocka_unit_test(operators),
+		cmocka_unit_test(models), cmocka_unit_test(secrecy), cmocka_unit_test(folded_secrecy), cmocka_unit_test(operators),
 		cmocka_unit_test(every_row_has_a_case), cmocka_unit_test(dimensions), cmocka_unit_test(errors), cmocka_unit_test(external_data),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
