@@ -371,6 +371,20 @@ emit_header(struct c_file *c)
 	return finish(c, tmp, path);
 }
 
+/* A program whose weights are not known is good for costs only. */
+static bool
+weights_known(struct prog *p)
+{
+	uint32_t count;
+	const struct val **list = emit_weight_list(p, &count);
+	for (uint32_t k = 0; k < count; k++)
+		if (list[k]->absent) {
+			diag_error(p->diag, NULL, "absent-weights", "the values of the weight '%s' are not known: the program can be costed, not emitted", list[k]->name);
+			return false;
+		}
+	return true;
+}
+
 bool
 emit_c(struct prog *p, struct emit_job *job)
 {
@@ -379,6 +393,8 @@ emit_c(struct prog *p, struct emit_job *job)
 	const char *tmp = arena_printf(p->arena, "%s.tmp", job->path);
 	if (p->stage != STAGE_SCHED || !p->nrounds)
 		BUG("emitting a program that is not scheduled");
+	if (!weights_known(p))
+		return false;
 	emit_hash(p, job->hash);
 	choose_names(&c);
 	distinct_tables(&c);

@@ -172,6 +172,13 @@ constant(struct parser *ps)
 		side_data(ps, v);
 		return;
 	}
+	if (lex_accept(lx, "absent")) {
+		v->data = ir_absent(ps->p, NULL, v->rank, v->dim)->data;
+		v->absent = true;
+		if (v->dtype != DT_F32 || v->type.sec != SEC_WEIGHT)
+			lex_fail(lx, "only a weight of type f32 may be absent, '%.60s' is not", v->name);
+		return;
+	}
 	int64_t count = ir_count(v);
 	if (count > lx->end - lx->at + 1) { /* an element takes a character at least */
 		lex_fail(lx, "the constant '%.60s' has fewer than %lld elements", v->name, (long long)count);

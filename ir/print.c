@@ -225,6 +225,10 @@ put_data(struct printer *pr, const struct val *v)
 		fputs(" = hidden", to);
 		return;
 	}
+	if (v->absent) {
+		fputs(" = absent", to);
+		return;
+	}
 	if (count > IR_INLINE_MAX) {
 		uint8_t digest[32];
 		ir_sha256(v->data, ir_data_bytes(v), digest);
@@ -477,7 +481,7 @@ ir_print_data(const struct prog *p, FILE *to)
 {
 	for (int k = 0; k < p->nvals; k++) {
 		const struct val *v = p->vals[k];
-		if (v->data && is_referred(p, v) && ir_count(v) > IR_INLINE_MAX)
+		if (v->data && !v->absent && is_referred(p, v) && ir_count(v) > IR_INLINE_MAX)
 			fwrite(v->data, 1, ir_data_bytes(v), to);
 	}
 }

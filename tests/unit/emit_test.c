@@ -240,7 +240,12 @@ failures_leave_nothing(void **state)
 {
 	struct folder *f = *state;
 	uint8_t hash[32] = { 0 };
-	struct emit_job job = { .path = in(f, "none/p.c") };
+	struct emit_job job = { .path = in(f, "p.c") };
+	ir_find(f->p, "fc.bias")->absent = true;
+	assert_false(emit_c(f->p, &job));
+	assert_int_equal(access(job.path, F_OK), -1);
+	ir_find(f->p, "fc.bias")->absent = false;
+	job.path = in(f, "none/p.c");
 	assert_false(emit_c(f->p, &job));
 	job.lib = true;
 	assert_false(emit_c(f->p, &job));
@@ -248,6 +253,7 @@ failures_leave_nothing(void **state)
 	fflush(f->to);
 	assert_int_equal(count_of(f->said, "none/p.c: error: cannot write the file: No such file or directory [write]"), 1);
 	assert_int_equal(count_of(f->said, "No such file or directory"), 3);
+	assert_int_equal(count_of(f->said, "'fc.bias' are not known"), 1);
 	char *command[] = { arena_strdup(f->p->arena, "/nonexistent/compiler"), NULL };
 	assert_false(build_program(command, f->d));
 	struct suf_place place;

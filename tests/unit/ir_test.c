@@ -183,6 +183,7 @@ static const char *const round_trips[] = {
 	"sufc-ir 1\n"
 	"program \"tiny \\\"bert\\\"\" stage FLOAT file \"dir/tiny.onnx\"\n"
 	"const %w : f32[3x2] weight = 0.1 -2 3e-10 1e+20 inf 5.5\n"
+	"const %u : f32[900x2] weight = absent\n"
 	"const %flag : bool[2] public = 1 0\n"
 	"const %k : i64[] public = -9007199254740993\n"
 	"value %x : f32[2x3] secret range -1.5 3.25 calibrated norm 2.5 input\n"
@@ -191,7 +192,7 @@ static const char *const round_trips[] = {
 	"%m : f32[2x1] secret = reduce_mean %onnx::Add_3 {axes=[-1], keepdims=1} at \"/m\" \"ReduceMean\" 13 \"other.onnx\"\n"
 	"%n : f32[2x1] secret = clip %m {lo=-1.0000000000000002, hi=1e+300} at - \"Clip\" 3\n"
 	"input %x\n"
-	"output %n, %m, %k, %flag\n",
+	"output %n, %m, %k, %flag, %u\n",
 	/* stage SCHED with everything a step may have */
 	"sufc-ir 1\n"
 	"program \"s\" stage SCHED next_id 9 rounds 2 wire 128\n"
