@@ -47,14 +47,14 @@ mean(struct gb *g, struct val *x, const struct suf_rows *rows, unsigned f)
 	return b_trunc_floor(g, b_lin(g, llround(ldexp(1, (int)k) / (double)d), sum, 0, NULL, 0, n, NULL), k, n);
 }
 
-/* T[k + 64 m] = 2^(2f) / sqrt((m + 128) 2^(k-7) / d) */
+/* T[k + 64 m] = 2^(2f) / sqrt((m + 128.5) 2^(k-7) / d): the middle of the cell, error at most 2^-9 */
 static const struct suf_table *
 rsqrt_table(struct gb *g, unsigned f, uint64_t d)
 {
 	int64_t *t = b_words(g, 1u << 13);
 	for (int m = 0; m < 128; m++)
 		for (int k = 0; k < 64; k++)
-			t[k + 64 * m] = (int64_t)(ldexp(1, 2 * (int)f) / sqrt(ldexp(m + 128, k - 7) / (double)d));
+			t[k + 64 * m] = (int64_t)(ldexp(1, 2 * (int)f) / sqrt(ldexp(m + 128.5, k - 7) / (double)d));
 	return b_table(g, arena_printf(g->p->arena, "rsqrt_d%llu_f%u", (unsigned long long)d, f), 1u << 13, t);
 }
 

@@ -67,7 +67,7 @@ clear_rsqrt(int64_t v, uint64_t d, unsigned f)
 {
 	int k = 63 - __builtin_clzll((uint64_t)v);
 	int64_t m = k >= 7 ? v >> (k - 7) : v << (7 - k); /* 128 .. 255 */
-	return trunc_to(ldexp(1, 2 * (int)f) / sqrt((double)m * ldexp(1, k - 7) / (double)d));
+	return trunc_to(ldexp(1, 2 * (int)f) / sqrt(((double)m + 0.5) * ldexp(1, k - 7) / (double)d));
 }
 
 static void
