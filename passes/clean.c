@@ -111,11 +111,14 @@ static void power_to_product(struct prog *p, struct node *n)
 }
 
 /* Is v, a number, 0 or 1 everywhere?  Integer inputs behind a comparison are masks: 0 or 1 by contract. */
-static bool is_zero_one(const struct val *v)
+/* looks: nodes still to be looked at; a graph that shares operands on purpose could ask for exponentially many */
+static bool zero_one_within(const struct val *v, int *looks)
 {
 	const struct node *n = v->def;
 	double one;
 
+	if (--*looks < 0)
+		return false;
 	if (ir_is_const(v)) {
 		for (int64_t i = 0, count = ir_count(v); i < count; i++)
 			if (ir_elem(v, i) != 0 && ir_elem(v, i) != 1)
@@ -125,12 +128,19 @@ static bool is_zero_one(const struct val *v)
 	if (v->dtype == DT_BOOL || n == NULL)
 		return v->dtype != DT_F32;
 	if (n->op == OP_cast || is_layout(n))
-		return is_zero_one(n->in[0]);
+		return zero_one_within(n->in[0], looks);
 	if (n->op == OP_embedding)
-		return is_zero_one(n->in[0]);
+		return zero_one_within(n->in[0], looks);
 	if (n->op == OP_mul)
-		return is_zero_one(n->in[0]) && is_zero_one(n->in[1]);
-	return n->op == OP_sub && uniform_value(n->in[0], &one) && one == 1 && is_zero_one(n->in[1]);
+		return zero_one_within(n->in[0], looks) && zero_one_within(n->in[1], looks);
+	return n->op == OP_sub && uniform_value(n->in[0], &one) && one == 1 && zero_one_within(n->in[1], looks);
+}
+
+static bool is_zero_one(const struct val *v)
+{
+	int looks = 1000;
+
+	return zero_one_within(v, &looks);
 }
 
 /* Secret truth values become the numbers 0 and 1: conversions between them vanish. */
