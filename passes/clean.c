@@ -110,8 +110,8 @@ static void power_to_product(struct prog *p, struct node *n)
 	take_over(p, make_node_like(p, n, OP_mul, &n->loc, 2, in, n->out[0]), n->out[0]);
 }
 
-/* Is v, a number, 0 or 1 everywhere?  Integer inputs behind a comparison are masks: 0 or 1 by contract. */
-/* looks: nodes still to be looked at; a graph that shares operands on purpose could ask for exponentially many */
+/* Is v, a number, 0 or 1 everywhere?  Integer inputs behind a comparison are masks: 0 or 1 by contract.
+ * looks: how many nodes it may still look at; a graph that shares operands on purpose could ask for exponentially many. */
 static bool zero_one_within(const struct val *v, int *looks)
 {
 	const struct node *n = v->def;
