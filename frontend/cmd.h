@@ -36,4 +36,5 @@ struct prog *compile_model(const struct options *, struct diag *, int *status);
 int cmd_compile(int argc, char **argv);
 int cmd_simulate(int argc, char **argv);   /* argv[0]: "sufc simulate" */
 int cmd_verify(int argc, char **argv);
+int cmd_calibrate(int argc, char **argv);  /* "sufc calibrate-machine" */
 #endif
