@@ -215,6 +215,19 @@ weights_are_quantised(void **state)
 	suf_weights_close(w);
 }
 
+/* A planned program that was read from a file goes to the backend as it is. */
+static void
+planned_programs_are_complete(void **state)
+{
+	struct folder *f = *state;
+	uint8_t was[32], is[32];
+	struct options opt = { .gates = "sigma", .output_to = 1 };
+	emit_hash(f->p, was);
+	assert_true(run_passes(f->p, &opt, f->to));
+	emit_hash(f->p, is);
+	assert_memory_equal(was, is, 32);
+}
+
 /* The hash is that of the steps: not of weights, ranges, places of files. */
 static void
 hash_covers_the_steps(void **state)
@@ -268,6 +281,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(program_builds_and_knows_itself, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(library_has_a_header, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(weights_are_quantised, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(planned_programs_are_complete, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(hash_covers_the_steps, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(failures_leave_nothing, set_up, tear_down),
 	};
