@@ -76,6 +76,8 @@ check_together(struct argp_state *state, const struct compile *c)
 		argp_error(state, "no output: give -o OUT.c, --report or --dump=PASS");
 	if (!whole && (c->kind == OUT_C || c->kind == OUT_PROGRAM || c->want_report))
 		argp_error(state, "--stop-after=%s leaves a program that is not finished: give -o OUT.ir or --dump=PASS", o->stop_after);
+	if (o->no_weights && c->kind != OUT_NONE)
+		argp_error(state, "--no-weights gives costs only, no program: use it with --report");
 	if (c->lib && c->kind != OUT_C)
 		argp_error(state, "--lib needs -o OUT.c");
 }
@@ -270,7 +272,8 @@ static const struct argp argp = {
 	"Turn a transformer into a program that two parties run so that neither sees the other's data.\v"
 	"Other commands, with options of their own (--help):\n"
 	"  sufc simulate MODEL.onnx   the fixed-point result of the program, without a protocol\n"
-	"  sufc verify MODEL.onnx     run both parties here and compare with float, layer by layer\n\n"
+	"  sufc verify MODEL.onnx     run both parties here and compare with float, layer by layer\n"
+	"  sufc calibrate-machine     measure this machine, for predictions of run time\n\n"
 	"MODEL may be a program in text form (FILE.ir) that -o OUT.ir wrote.\n"
 	"Exit status: 0 ok, 1 usage, 2 model not supported, 3 files, 4 clang failed, 5 protocol.",
 	children, NULL, NULL

@@ -26,6 +26,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (!a->common.opt.model)
 			argp_error(state, "no model was given");
+		if (a->common.opt.no_weights)
+			argp_error(state, "--no-weights gives costs only: use it with --report");
 		break;
 	default: return ARGP_ERR_UNKNOWN;
 	}

@@ -74,6 +74,9 @@ struct val *onnx_fold_val(struct onnx_node *o, enum dtype dtype, enum sec joined
 /* Evaluates op on constants. */
 static struct val *fold(struct onnx_node *o, enum op op, int nin, struct val *const *in, const struct val *like, const struct onnx_attrs *at)
 {
+	for (int k = 0; k < nin; k++)
+		if (in[k]->absent && like->dtype == DT_F32)
+			return ir_absent(o->c->p, onnx_const_name(o->c, take_name(o)), like->rank, like->dim);
 	struct arena *scratch = arena_new();
 	void *data = onnx_fold_data(o, like->dtype, like->rank, like->dim);
 	const void **from = arena_alloc(scratch, (size_t)nin * sizeof *from);
@@ -190,7 +193,7 @@ struct val *onnx_reshape(struct onnx_node *o, struct val *a, int rank, const int
 	if (!onnx_count(rank, dim, &n) || n != ir_count(a))
 		return ONNX_NULL(o, "shape", "cannot reshape %s to %s", onnx_val_text(o->c->mem, a), onnx_shape_text(o->c->mem, rank, dim));
 	if (ir_is_const(a))
-		return ir_const(o->c->p, onnx_const_name(o->c, take_name(o)), a->dtype, a->type.sec, rank, dim, a->data);
+		return ir_const_like(o->c->p, onnx_const_name(o->c, take_name(o)), a, a->type.sec, rank, dim);
 	if (rank == a->rank && !memcmp(dim, a->dim, (size_t)rank * sizeof *dim))
 		return a;
 	return onnx_emit(o, OP_reshape, 1, &a, a->dtype, rank, dim, NULL);
@@ -314,12 +317,21 @@ struct val *onnx_reduce(struct onnx_node *o, enum op op, struct val *a, int naxe
 
 bool onnx_all(const struct val *v, bool (*is)(double))
 {
-	if (!ir_is_const(v))
+	if (!ir_is_const(v) || v->absent)
 		return false;
 	for (int64_t i = 0, n = ir_count(v); i < n; i++)
 		if (!is(ir_elem(v, i)))
 			return false;
 	return true;
+}
+
+bool onnx_present(struct onnx_node *o, const struct val *v)
+{
+	if (!v->absent)
+		return true;
+	onnx_error(o, "no-weights", "%s has no values (--no-weights), and this is evaluated at compile time", onnx_val_text(o->c->mem, v));
+	diag_hint(o->c->diag, "compile with the model's data file");
+	return false;
 }
 
 bool onnx_is_zero(double x)

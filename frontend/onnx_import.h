@@ -121,6 +121,7 @@ bool onnx_is_zero(double);
 bool onnx_is_not_zero(double);
 bool onnx_is_masked(double);
 bool onnx_is_01(const struct val *); /* every element is 0 or 1, whatever the inputs are */
+bool onnx_present(struct onnx_node *, const struct val *); /* reports a constant whose values are not known */
 bool onnx_need_const(struct onnx_node *, int k, const char *what); /* reports if in[k] is not a constant */
 
 struct val *onnx_fold_binary(struct onnx_node *, enum dtype to, struct val *a, struct val *b,

@@ -109,7 +109,7 @@ struct val *onnx_fold_binary(struct onnx_node *o, enum dtype to, struct val *a, 
 	struct val out = { .name = "constant", .dtype = to };
 	if (!onnx_broadcast(a, b, &out.rank, out.dim) || a->dtype != b->dtype)
 		return ONNX_NULL(o, "shape", "operands %s and %s do not fit", onnx_val_text(o->c->mem, a), onnx_val_text(o->c->mem, b));
-	void *data = onnx_fold_data(o, to, out.rank, out.dim);
+	void *data = onnx_present(o, a) && onnx_present(o, b) ? onnx_fold_data(o, to, out.rank, out.dim) : NULL;
 	if (!data)
 		return NULL;
 	eval_binary(&out, data, a, a->data, b, b->data, f, g);

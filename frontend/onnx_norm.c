@@ -211,7 +211,7 @@ static bool reduce_const(struct onnx_node *o, enum reduce how)
 	for (int d = 0; d < a->rank; d++)
 		if (!reduced[d] || keep)
 			out.dim[out.rank++] = reduced[d] ? 1 : a->dim[d];
-	void *data = onnx_fold_data(o, a->dtype, out.rank, out.dim);
+	void *data = onnx_present(o, a) ? onnx_fold_data(o, a->dtype, out.rank, out.dim) : NULL;
 	if (!data)
 		return false;
 	struct arena *scratch = arena_new();

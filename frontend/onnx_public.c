@@ -288,7 +288,7 @@ static bool fold_unary(struct onnx_node *o, enum dtype to, double (*f)(double), 
 	const struct val *a = o->in[0];
 	if (!ir_is_const(a))
 		return ONNX_FAIL(o, "unsupported-op", "input %s: want a constant", onnx_val_text(o->c->mem, a));
-	void *data = onnx_fold_data(o, to, a->rank, a->dim);
+	void *data = onnx_present(o, a) ? onnx_fold_data(o, to, a->rank, a->dim) : NULL;
 	if (!data)
 		return false;
 	struct val out = *a;
@@ -354,7 +354,7 @@ static bool cumsum_const(struct onnx_node *o, const struct val *x, int axis)
 {
 	bool exclusive = onnx_attr_int(o, "exclusive", 0) != 0, reverse = onnx_attr_int(o, "reverse", 0) != 0;
 	int64_t inner = 1, n = x->dim[axis], count = ir_count(x);
-	void *data = onnx_fold_data(o, x->dtype, x->rank, x->dim);
+	void *data = onnx_present(o, x) ? onnx_fold_data(o, x->dtype, x->rank, x->dim) : NULL;
 
 	for (int d = axis + 1; d < x->rank; d++)
 		inner *= x->dim[d];
@@ -424,7 +424,7 @@ bool lower_scatter_nd(struct onnx_node *o)
 	if (ir_count(up) != n * inner)
 		return ONNX_FAIL(o, "shape", "updates %s do not fit indices %s", onnx_val_text(o->c->mem, up), onnx_val_text(o->c->mem, ids));
 	size_t size = eval_elem_size(a->dtype);
-	char *data = onnx_fold_data(o, a->dtype, a->rank, a->dim);
+	char *data = onnx_present(o, a) && onnx_present(o, up) ? onnx_fold_data(o, a->dtype, a->rank, a->dim) : NULL;
 	if (!data)
 		return false;
 	memcpy(data, a->data, (size_t)ir_count(a) * size);
@@ -462,7 +462,7 @@ bool lower_gather_elements(struct onnx_node *o)
 	}
 	if (!fits)
 		return ONNX_FAIL(o, "shape", "indices %s do not fit %s", onnx_val_text(o->c->mem, ids), onnx_val_text(o->c->mem, a));
-	char *data = onnx_fold_data(o, a->dtype, ids->rank, ids->dim);
+	char *data = onnx_present(o, a) ? onnx_fold_data(o, a->dtype, ids->rank, ids->dim) : NULL;
 	for (int64_t i = 0, n = ir_count(ids); data && i < n; i++) {
 		int64_t id = ((const int64_t *)ids->data)[i], at = 0, rest = i;
 		if (id < -a->dim[axis] || id >= a->dim[axis])

@@ -3,6 +3,7 @@
  */
 #include "onnx_import.h"
 #include "passes/float_eval.h"
+#include "passes/passes.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -308,6 +309,18 @@ static enum sec tensor_sec(int32_t data_type, int64_t n, const void *data)
 	return SEC_PUBLIC;
 }
 
+/* A float tensor whose data file is missing, when that is allowed.  Nothing is opened. */
+static bool is_absent(struct onnx_ctx *c, const Onnx__TensorProto *t)
+{
+	const char *slash = strrchr(c->path, '/'), *path = NULL;
+	if (!c->p->opt || !c->p->opt->no_weights || onnx_dtype(t->data_type) != DT_F32)
+		return false;
+	for (size_t k = 0; k < t->n_external_data; k++)
+		if (t->external_data[k]->key && !strcmp(t->external_data[k]->key, "location"))
+			path = t->external_data[k]->value;
+	return path && access(arena_printf(c->mem, "%.*s%s", slash ? (int)(slash - c->path) + 1 : 0, c->path, path), F_OK) && errno == ENOENT;
+}
+
 struct val *onnx_tensor(struct onnx_ctx *c, const Onnx__TensorProto *t, const struct loc *loc, const char *name)
 {
 	int64_t n, dim[MAX_RANK];
@@ -324,6 +337,8 @@ struct val *onnx_tensor(struct onnx_ctx *c, const Onnx__TensorProto *t, const st
 	}
 	for (size_t d = 0; d < t->n_dims; d++)
 		dim[d] = t->dims[d];
+	if (is_absent(c, t))
+		return ir_absent(c->p, onnx_const_name(c, name), (int)t->n_dims, dim);
 	const void *data = tensor_data(c, t, n, loc, name);
 	if (!data)
 		return NULL;

@@ -9,7 +9,7 @@
 #include "frontend/cmd.h"
 #include "frontend/onnx.h"
 
-enum { KEY_SHAPE = 0x100, KEY_DIM, KEY_WEIGHTS, KEY_OUTPUT_TO, KEY_GATES, KEY_RING, KEY_FRAC, KEY_CALIBRATE, KEY_DUMP, KEY_STOP, KEY_DIAG, KEY_ARGMAX,
+enum { KEY_SHAPE = 0x100, KEY_DIM, KEY_WEIGHTS, KEY_OUTPUT_TO, KEY_GATES, KEY_RING, KEY_FRAC, KEY_CALIBRATE, KEY_DUMP, KEY_STOP, KEY_DIAG, KEY_ARGMAX, KEY_NO_WEIGHTS,
        KEY_TARGET, KEY_LATER };
 
 static const struct argp_option options[] = {
@@ -21,6 +21,7 @@ static const struct argp_option options[] = {
 	{ "calibrate", KEY_CALIBRATE, "FILE.npz", 0, "Example inputs that bound values the graph does not bound", 3 },
 	{ "ring-bits", KEY_RING, "N", 0, "Force one ring width, 16 to 64", 3 },
 	{ "frac-bits", KEY_FRAC, "F", 0, "Force the fraction bits, 4 to 24; default 12", 3 },
+	{ "no-weights", KEY_NO_WEIGHTS, NULL, 0, "For --report and compare: weights whose data file is missing count by their shape; needs --ring-bits", 3 },
 	{ "argmax", KEY_ARGMAX, NULL, 0, "Give the index of the largest element of each output instead of the output", 3 },
 	{ "target", KEY_TARGET, "TARGET", 0, "cpu", 3 },
 	{ "dump", KEY_DUMP, "PASS", 0, "Print the program after this pass", 4 },
@@ -172,6 +173,7 @@ parse(int key, char *arg, struct argp_state *state)
 	case KEY_STOP: c->opt.stop_after = pass_name(state, "--stop-after", arg); break;
 	case KEY_DIAG: set_diagnostics(state, c, arg); break;
 	case KEY_ARGMAX: c->opt.argmax = true; break;
+	case KEY_NO_WEIGHTS: c->opt.no_weights = true; break;
 	case KEY_TARGET: set_target(state, arg); break;
 	case KEY_LATER: refuse_later(state); break;
 	case 'v': c->opt.verbose = true; break;
@@ -180,6 +182,10 @@ parse(int key, char *arg, struct argp_state *state)
 		if (c->opt.model)
 			argp_error(state, "one model at a time: '%s' and '%s'", c->opt.model, arg);
 		c->opt.model = arg;
+		break;
+	case ARGP_KEY_END:
+		if (c->opt.no_weights && (!c->opt.ring_bits || c->opt.calibrate))
+			argp_error(state, "--no-weights: ranges are not known without weights: give --ring-bits=N, and no --calibrate");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;

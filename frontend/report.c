@@ -34,6 +34,7 @@ role_rows(FILE *to, const struct cost *c)
 	        "generator calls (AES)", (unsigned long long)t->prg[0], (unsigned long long)t->prg[1], (unsigned long long)t->prg[2],
 	        "ring multiply-adds", (unsigned long long)t->mul_adds[0], (unsigned long long)t->mul_adds[1], (unsigned long long)t->mul_adds[2],
 	        "memory, bytes", "", (unsigned long long)c->peak[0], (unsigned long long)c->peak[1]);
+	fprintf(to, "\nA key with words that are not packed, without seeds, as SIGMA's program stores it: %llu bytes.\n", (unsigned long long)t->words);
 }
 
 static void

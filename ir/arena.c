@@ -21,8 +21,8 @@ round_up(size_t n)
 	return (n + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
 }
 
-static _Noreturn void
-out_of_memory(size_t bytes)
+_Noreturn void
+arena_out_of_memory(size_t bytes)
 {
 	fprintf(stderr, "sufc: error: out of memory (%zu bytes wanted) [memory]\n", bytes);
 	exit(3);
@@ -33,7 +33,7 @@ arena_new(void)
 {
 	struct arena *a = calloc(1, sizeof *a);
 	if (!a)
-		out_of_memory(sizeof *a);
+		arena_out_of_memory(sizeof *a);
 	return a;
 }
 
@@ -58,14 +58,14 @@ arena_alloc(struct arena *a, size_t bytes)
 {
 	const size_t head = round_up(sizeof(struct arena_block));
 	if (bytes > SIZE_MAX / 2)
-		out_of_memory(bytes);
+		arena_out_of_memory(bytes);
 	bytes = round_up(bytes ? bytes : 1);
 	struct arena_block *b = a->block;
 	if (!b || b->size - b->used < bytes) {
 		size_t size = bytes > ARENA_BLOCK / 4 ? bytes : ARENA_BLOCK;
 		b = calloc(1, head + size);
 		if (!b)
-			out_of_memory(bytes);
+			arena_out_of_memory(bytes);
 		b->size = size;
 		if (size != ARENA_BLOCK && a->block) { /* keep filling the current block */
 			b->next = a->block->next;

@@ -171,7 +171,7 @@ ir_absent(struct prog *p, const char *name, int rank, const int64_t *dim)
 	m->bytes = (size_t)(ir_count(v) ? ir_count(v) : 1) * sizeof(float);
 	m->at = mmap(NULL, m->bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (m->at == MAP_FAILED)
-		BUG("no address space for %zu bytes of '%s'", m->bytes, v->name);
+		arena_out_of_memory(m->bytes);
 	arena_on_free(p->arena, unmap, m);
 	v->data = m->at;
 	v->absent = true;
@@ -478,7 +478,7 @@ ir_elem(const struct val *v, int64_t i)
 bool
 ir_scalar_value(const struct val *v, double *x)
 {
-	if (!v->data || ir_count(v) != 1)
+	if (!v->data || v->absent || ir_count(v) != 1)
 		return false;
 	*x = ir_elem(v, 0);
 	return true;

@@ -106,6 +106,7 @@ struct prog {                /* the one data structure every pass takes */
 /* arena.c: bump allocator; everything is freed at once. */
 struct arena *arena_new(void);
 void arena_free(struct arena *);
+_Noreturn void arena_out_of_memory(size_t bytes);             /* says so and exits 3 */
 void *arena_alloc(struct arena *, size_t bytes);              /* zeroed, 16-byte aligned; never NULL (exits 3 when out of memory) */
 char *arena_strdup(struct arena *, const char *);
 char *arena_printf(struct arena *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -51,12 +51,30 @@ static const void *evaluate(struct prog *p, const struct node *n)
 	return ok ? data : NULL;
 }
 
+static bool is_absent(const struct node *n)
+{
+	for (int k = 0; k < n->nin; k++)
+		if (n->in[k]->absent)
+			return n->out[0]->dtype == DT_F32;
+	return false;
+}
+
+static void replace(struct prog *p, struct node *n, struct val *with)
+{
+	with->source = n->out[0]->source;
+	ir_replace(p, n->out[0], with);
+	ir_remove(p, n);
+}
+
 static bool fold_node(struct prog *p, struct node *n)
 {
 	struct val *out = n->out[0];
 	enum sec sec = SEC_PUBLIC;
+	if (is_absent(n)) {
+		replace(p, n, ir_absent(p, out->name, out->rank, out->dim));
+		return true;
+	}
 	const void *data = evaluate(p, n);
-
 	if (!data)
 		return false;
 	for (int k = 0; k < n->nin; k++)
@@ -64,9 +82,7 @@ static bool fold_node(struct prog *p, struct node *n)
 	if (n->op == OP_sin || n->op == OP_cos || eval_is_mask(out->dtype, ir_count(out), data))
 		sec = SEC_PUBLIC;
 	struct val *c = ir_const(p, out->name, out->dtype, sec, out->rank, out->dim, data);
-	c->source = out->source;
-	ir_replace(p, out, c);
-	ir_remove(p, n);
+	replace(p, n, c);
 	return true;
 }
 

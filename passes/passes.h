@@ -16,6 +16,7 @@ struct options {
 	struct dim_binding *bind; int nbind;
 	const char *calibrate;           /* .npz file or NULL */
 	const char *dump, *stop_after;   /* pass names or NULL */
+	bool no_weights;                 /* weights whose data file is missing are absent; for costs only */
 	bool verbose, quiet, argmax;     /* argmax: replace each output by the index of its maximum over the last axis */
 };
 

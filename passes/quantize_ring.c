@@ -106,7 +106,7 @@ int ring_bits_choose(struct prog *p, int frac)
 		most = need > most ? need : most;
 	}
 	int bits = forced ? forced : most > WIDEST ? WIDEST : most;
-	if (unknown)
+	if (unknown && !(p->opt && p->opt->no_weights)) /* then no range is known at all */
 		warn_unknown(p, forced != 0);
 	if (most > bits)
 		warn_tight(p, frac, bits);

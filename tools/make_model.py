@@ -13,9 +13,19 @@ transformers).  DIR gets model.onnx (and model.onnx.data above 1 GiB), one .npy 
 input and calibrate.npz.  Weights have the scale of trained ones (deviation 0.02, norm
 gains around 1 with a few outlier channels); they carry no knowledge, so use these graphs
 for structure and cost, never for accuracy.
+
+    make_model.py --no-weights llama2-7b --seq 128 --out DIR
+
+is make_shapes.py: graphs without weights, of sizes that would not fit here, for costs.
 """
 import argparse
 import pathlib
+import sys
+
+if "--no-weights" in sys.argv:  # needs neither numpy nor onnx
+    import make_shapes
+    sys.argv.remove("--no-weights")
+    sys.exit(make_shapes.main())
 
 import numpy as np
 import onnx
