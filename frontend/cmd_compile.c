@@ -23,7 +23,7 @@ struct compile {
 static const struct argp_option options[] = {
 	{ "output", 'o', "OUT", 0, "OUT.c: C program and OUT.weights; OUT.ir: the program as text; no suffix: built with clang", 0 },
 	{ "lib", KEY_LIB, NULL, 0, "No main; OUT.h declares the program for a service that links libsuf", 0 },
-	{ "report", KEY_REPORT, "FILE.txt", OPTION_ARG_OPTIONAL, "Costs by class, formats and ranges of tensors; on standard output without FILE", 4 },
+	{ "report", KEY_REPORT, "FILE", OPTION_ARG_OPTIONAL, "Costs by class, formats and ranges of tensors; FILE.json: costs; on standard output without FILE", 4 },
 	{ "suf-dir", KEY_SUF_DIR, "DIR", 0, "Prefix where libsuf is installed", 4 },
 	{ "list-ops", KEY_LIST_OPS, NULL, 0, "ONNX operators that are read", 5 },
 	{ "list-gates", KEY_LIST_GATES, NULL, 0, "Gate sets and their gates", 5 },
@@ -59,8 +59,8 @@ set_report(struct argp_state *state, struct compile *c, const char *arg)
 {
 	c->want_report = true;
 	c->report = arg;
-	if (arg && (!strcmp(suffix_of(arg), ".json") || !strcmp(suffix_of(arg), ".html")))
-		argp_error(state, "--report=%s: this version writes text; supported: --report=FILE.txt", arg);
+	if (arg && !strcmp(suffix_of(arg), ".html"))
+		argp_error(state, "--report=%s: this version writes text and JSON; supported: --report=FILE.txt, --report=FILE.json", arg);
 }
 
 static void
@@ -257,7 +257,7 @@ output(struct prog *p, const struct compile *c)
 		status = output_program(p, c, &place);
 	if (!status && c->want_report) {
 		if (c->report)
-			status = write_file(p, c->report, report_text);
+			status = write_file(p, c->report, strcmp(suffix_of(c->report), ".json") ? report_text : report_json);
 		else
 			report_text(p, stdout);
 	}

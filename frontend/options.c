@@ -21,7 +21,7 @@ static const struct argp_option options[] = {
 	{ "calibrate", KEY_CALIBRATE, "FILE.npz", 0, "Example inputs that bound values the graph does not bound", 3 },
 	{ "ring-bits", KEY_RING, "N", 0, "Force one ring width, 16 to 64", 3 },
 	{ "frac-bits", KEY_FRAC, "F", 0, "Force the fraction bits, 4 to 24; default 12", 3 },
-	{ "no-weights", KEY_NO_WEIGHTS, NULL, 0, "For --report and compare: weights whose data file is missing count by their shape; needs --ring-bits", 3 },
+	{ "no-weights", KEY_NO_WEIGHTS, NULL, 0, "For costs (--report): weights whose data file is missing count by their shape; needs --ring-bits", 3 },
 	{ "argmax", KEY_ARGMAX, NULL, 0, "Give the index of the largest element of each output instead of the output", 3 },
 	{ "target", KEY_TARGET, "TARGET", 0, "cpu", 3 },
 	{ "dump", KEY_DUMP, "PASS", 0, "Print the program after this pass", 4 },

@@ -101,17 +101,23 @@ report_tensors(const struct prog *p, FILE *to)
 	fprintf(to, "\nranges: %d proven, %d calibrated, %d without a source, %d unknown\n", count[RANGE_PROVEN], count[RANGE_CALIBRATED], count[RANGE_NONE], unknown);
 }
 
-void
-report_text(const struct prog *p, FILE *to)
+int
+report_ring(const struct prog *p)
 {
-	const struct options *o = p->opt;
 	int ring = 0;
 	for (const struct node *n = p->first; n; n = n->next)
 		for (int k = 0; k < n->nout; k++)
 			ring = n->out[k]->type.bits > ring ? n->out[k]->type.bits : ring;
+	return ring;
+}
+
+void
+report_text(const struct prog *p, FILE *to)
+{
+	const struct options *o = p->opt;
 	fprintf(to, "model      %s\ngates      %s\nweights    masked (neither party knows weights or input)\noutput to  %s\nring       %d bits\n",
 	        o && o->model ? o->model : p->name, o && o->gates && strcmp(o->gates, "auto") ? o->gates : "sigma",
-	        !o || o->output_to == 1 ? "party 1" : o->output_to == 0 ? "party 0" : "both parties", ring);
+	        !o || o->output_to == 1 ? "party 1" : o->output_to == 0 ? "party 0" : "both parties", report_ring(p));
 	report_cost(p, to);
 	report_tensors(p, to);
 	fprintf(to, "warnings: %d\n", diag_warnings(p->diag));

@@ -11,6 +11,7 @@
 #include "step_harness.h"
 #include <cmocka.h>
 #include "frontend/onnx.h"
+#include "frontend/report.h"
 #include "passes/exec.h"
 
 static bool seen[SUF_NSTEP];
@@ -283,6 +284,45 @@ every_step_was_run(void **state)
 /* ---- models ------------------------------------------------------------------- */
 
 static void
+check_number(const json_t *at, uint64_t want)
+{
+	assert_true(json_is_integer(at));
+	assert_int_equal(json_integer_value(at), want);
+}
+
+static void
+check_list(const json_t *at, size_t count, const uint64_t *want)
+{
+	assert_int_equal(json_array_size(at), count);
+	for (size_t k = 0; k < count; k++)
+		check_number(json_array_get(at, k), want[k]);
+}
+
+/* The report's numbers are those of the cost model, under the keys that are promised. */
+static void
+check_json(const struct prog *p, const struct cost *c)
+{
+	const struct cost_row *t = &c->total;
+	json_t *all = cost_json(p), *classes = json_object_get(all, "classes");
+	check_number(json_object_get(all, "rounds"), t->rounds);
+	check_number(json_object_get(all, "comm_bytes"), t->sent[0] + t->sent[1]);
+	check_list(json_object_get(all, "key_bytes"), 2, t->key);
+	check_list(json_object_get(all, "sent_bytes"), 2, t->sent);
+	check_list(json_object_get(all, "prg_calls"), 3, t->prg);
+	check_list(json_object_get(all, "mul_adds"), 2, t->mul_adds + 1);
+	check_list(json_object_get(all, "peak_bytes"), 2, c->peak);
+	assert_string_equal(json_string_value(json_object_get(all, "gates")), "sigma");
+	assert_int_equal(json_object_size(classes), c->nklass);
+	for (int k = 0; k < c->nklass; k++) {
+		const json_t *one = json_object_get(classes, c->klass[k].klass);
+		check_number(json_object_get(one, "comm_bytes"), c->klass[k].sent[0] + c->klass[k].sent[1]);
+		check_list(json_object_get(one, "key_bytes"), 2, c->klass[k].key);
+		check_number(json_object_get(one, "rounds"), c->klass[k].rounds);
+	}
+	json_decref(all);
+}
+
+static void
 one_model(const char *name)
 {
 	char path[512], calibrate[512], text[256];
@@ -323,6 +363,7 @@ one_model(const char *name)
 	assert_int_equal(plan.total.words, c.total.words);
 	assert_int_equal(plan.rounds, c.total.rounds);
 	assert_int_equal(suf_plan_peak(&plan), c.peak[0]);
+	check_json(p, &c);
 	for (int k = 0; k < 4; k++) {
 		free(in[k]);
 		free(out[k]);

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * report_json.c -- costs of a compiled program as JSON with stable keys: plain numbers, bytes.
+ *
+ *   {"model", "strategies": [{"gates", "weights", "ring_bits", "rounds",
+ *     "comm_bytes"           sent and received at one party, online
+ *     "offline_comm_bytes"   between the parties before a run: none
+ *     "key_bytes", "sent_bytes", "mul_adds", "peak_bytes"   [party 0, party 1]
+ *     "prg_calls"            [dealer, party 0, party 1], AES blocks
+ *     "unpacked_key_bytes"   a key in the layout of SIGMA's program
+ *     "classes": {NAME: {"comm_bytes", "key_bytes", "rounds"}}}]}
+ */
+#include <jansson.h>
+#include <string.h>
+#include "frontend/report.h"
+
+static json_t *
+number(uint64_t n)
+{
+	return json_integer((json_int_t)n);
+}
+
+static json_t *
+pair(const uint64_t n[2])
+{
+	return json_pack("[oo]", number(n[0]), number(n[1]));
+}
+
+static json_t *
+class_json(const struct cost_row *r)
+{
+	return json_pack("{so so so}", "comm_bytes", number(r->sent[0] + r->sent[1]), "key_bytes", pair(r->key), "rounds", number(r->rounds));
+}
+
+json_t *
+cost_json(const struct prog *p)
+{
+	const struct options *o = p->opt;
+	struct cost c;
+	json_t *classes = json_object();
+	prog_cost(p, &c);
+	for (int k = 0; k < c.nklass; k++)
+		json_object_set_new(classes, c.klass[k].klass, class_json(&c.klass[k]));
+	const struct cost_row *t = &c.total;
+	return json_pack("{ss ss si so so si so so so so so so so}",
+		"gates", o && o->gates && strcmp(o->gates, "auto") ? o->gates : "sigma", "weights", "masked", "ring_bits", report_ring(p),
+		"rounds", number(t->rounds), "comm_bytes", number(t->sent[0] + t->sent[1]), "offline_comm_bytes", 0,
+		"key_bytes", pair(t->key), "sent_bytes", pair(t->sent),
+		"prg_calls", json_pack("[ooo]", number(t->prg[0]), number(t->prg[1]), number(t->prg[2])),
+		"mul_adds", pair(t->mul_adds + 1), "peak_bytes", pair(c.peak), "unpacked_key_bytes", number(t->words), "classes", classes);
+}
+
+void
+report_json(const struct prog *p, FILE *to)
+{
+	json_t *all = json_pack("{ss s[o]}", "model", p->opt && p->opt->model ? p->opt->model : p->name, "strategies", cost_json(p));
+	if (!all)
+		BUG("out of memory for the report");
+	json_dumpf(all, to, JSON_INDENT(1));
+	fputc('\n', to);
+	json_decref(all);
+}
