@@ -13,6 +13,7 @@ enum { STATUS_OK = 0, STATUS_USAGE = 1, STATUS_MODEL = 2, STATUS_FILES = 3, STAT
 struct common {
 	struct options opt;          /* opt.model: the positional argument */
 	bool json;                   /* --diagnostics=json */
+	char **gates_list; int ngates; /* gates_list not NULL before parsing: --gates takes a list; opt.gates is all of it then */
 	struct arena *arena;         /* owns the lists of opt; common_free */
 };
 void common_init(struct common *);

@@ -8,14 +8,16 @@
 #include "backend/emit.h"
 #include "frontend/cmd.h"
 #include "frontend/onnx.h"
+#include "frontend/output.h"
 #include "frontend/report.h"
+#include "passes/gate_rules.h"
 
-enum { KEY_LIB = 0x200, KEY_REPORT, KEY_LIST_OPS, KEY_LIST_GATES, KEY_SUF_DIR };
+enum { KEY_LIB = 0x200, KEY_REPORT, KEY_LIST_OPS, KEY_LIST_GATES, KEY_SUF_DIR, KEY_SAVE_GATES };
 enum out_kind { OUT_NONE, OUT_C, OUT_IR, OUT_PROGRAM };
 
 struct compile {
 	struct common common;
-	const char *out, *report, *suf_dir;
+	const char *out, *report, *suf_dir, *save_gates;
 	enum out_kind kind;
 	bool lib, want_report, list_ops, list_gates;
 };
@@ -24,23 +26,17 @@ static const struct argp_option options[] = {
 	{ "output", 'o', "OUT", 0, "OUT.c: C program and OUT.weights; OUT.ir: the program as text; no suffix: built with clang", 0 },
 	{ "lib", KEY_LIB, NULL, 0, "No main; OUT.h declares the program for a service that links libsuf", 0 },
 	{ "report", KEY_REPORT, "FILE", OPTION_ARG_OPTIONAL, "Costs by class, formats and ranges of tensors; FILE.json: costs; on standard output without FILE", 4 },
+	{ "save-gates", KEY_SAVE_GATES, "FILE", 0, "Write the gate of every node, for --gates=FILE", 4 },
 	{ "suf-dir", KEY_SUF_DIR, "DIR", 0, "Prefix where libsuf is installed", 4 },
 	{ "list-ops", KEY_LIST_OPS, NULL, 0, "ONNX operators that are read", 5 },
 	{ "list-gates", KEY_LIST_GATES, NULL, 0, "Gate sets and their gates", 5 },
 	{ 0 }
 };
 
-static const char *
-suffix_of(const char *path)
-{
-	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
-	return dot && dot > name ? dot : "";
-}
-
 static void
 set_output(struct argp_state *state, struct compile *c, const char *arg)
 {
-	const char *suffix = suffix_of(arg);
+	const char *suffix = output_suffix(arg);
 	c->out = arg;
 	if (!strcmp(suffix, ".c"))
 		c->kind = OUT_C;
@@ -59,8 +55,18 @@ set_report(struct argp_state *state, struct compile *c, const char *arg)
 {
 	c->want_report = true;
 	c->report = arg;
-	if (arg && !strcmp(suffix_of(arg), ".html"))
+	if (arg && !strcmp(output_suffix(arg), ".html"))
 		argp_error(state, "--report=%s: this version writes text and JSON; supported: --report=FILE.txt, --report=FILE.json", arg);
+}
+
+/* Are gates chosen once this pass is done? */
+static bool
+after_bind(const char *pass)
+{
+	for (int k = npasses - 1; k >= 0 && passes[k].needs >= STAGE_RING; k--)
+		if (!strcmp(passes[k].name, pass))
+			return true;
+	return false;
 }
 
 static void
@@ -72,12 +78,14 @@ check_together(struct argp_state *state, const struct compile *c)
 	if (!o->model)
 		argp_error(state, "no MODEL.onnx was given");
 	bool whole = !o->stop_after || !strcmp(o->stop_after, passes[npasses - 1].name);
-	if (c->kind == OUT_NONE && !c->want_report && !o->dump && !o->stop_after)
-		argp_error(state, "no output: give -o OUT.c, --report or --dump=PASS");
+	if (c->kind == OUT_NONE && !c->want_report && !c->save_gates && !o->dump && !o->stop_after)
+		argp_error(state, "no output: give -o OUT.c, --report, --save-gates or --dump=PASS");
 	if (!whole && (c->kind == OUT_C || c->kind == OUT_PROGRAM || c->want_report))
 		argp_error(state, "--stop-after=%s leaves a program that is not finished: give -o OUT.ir or --dump=PASS", o->stop_after);
 	if (o->no_weights && c->kind != OUT_NONE)
 		argp_error(state, "--no-weights gives costs only, no program: use it with --report");
+	if (c->save_gates && o->stop_after && !after_bind(o->stop_after))
+		argp_error(state, "--stop-after=%s: gates are chosen by the pass bind, which comes later: no --save-gates", o->stop_after);
 	if (c->lib && c->kind != OUT_C)
 		argp_error(state, "--lib needs -o OUT.c");
 }
@@ -91,6 +99,7 @@ parse(int key, char *arg, struct argp_state *state)
 	case 'o': set_output(state, c, arg); break;
 	case KEY_LIB: c->lib = true; break;
 	case KEY_REPORT: set_report(state, c, arg); break;
+	case KEY_SAVE_GATES: c->save_gates = arg; break;
 	case KEY_SUF_DIR: c->suf_dir = arg; break;
 	case KEY_LIST_OPS: c->list_ops = true; break;
 	case KEY_LIST_GATES: c->list_gates = true; break;
@@ -126,49 +135,17 @@ list_gates(void)
 
 /* ---- output --------------------------------------------------------------- */
 
-static int
-file_error(struct diag *d, const char *path, const char *what)
-{
-	diag_error(d, &(struct loc){ .file = path, .index = -1 }, "write", "cannot write %s: %s", what, strerror(errno));
-	return STATUS_FILES;
-}
-
-/* Before the work of compiling: can files be made there? */
-static bool
-folder_ok(struct arena *a, const char *out, struct diag *d)
-{
-	char *dir = arena_strdup(a, out), *slash = strrchr(dir, '/');
-	if (slash)
-		*(slash == dir ? slash + 1 : slash) = 0;
-	if (!access(slash ? dir : ".", W_OK | X_OK))
-		return true;
-	file_error(d, out, "there");
-	return false;
-}
-
-/* Writes `path` through `write` and a temporary name. */
-static int
-write_file(struct prog *p, const char *path, void (*write)(const struct prog *, FILE *))
-{
-	const char *tmp = arena_printf(p->arena, "%s.tmp", path);
-	FILE *f = fopen(tmp, "w");
-	if (!f)
-		return file_error(p->diag, path, "the file");
-	write(p, f);
-	bool ok = !ferror(f);
-	ok = fclose(f) == 0 && ok;
-	if (ok && rename(tmp, path) == 0)
-		return STATUS_OK;
-	int status = file_error(p->diag, path, "the file");
-	unlink(tmp);
-	return status;
-}
+static void write_ir(const void *p, FILE *to) { ir_print(p, to); }
+static void write_ir_data(const void *p, FILE *to) { ir_print_data(p, to); }
+static void write_report(const void *p, FILE *to) { report_text(p, to); }
+static void write_json(const void *p, FILE *to) { report_json(p, to); }
+static void write_gates(const void *p, FILE *to) { gate_rules_write(p, to); }
 
 static int
 output_ir(struct prog *p, const char *out)
 {
-	int status = write_file(p, arena_printf(p->arena, "%s.data", out), ir_print_data);
-	if (!status && (status = write_file(p, out, ir_print)))
+	int status = output_file(p->diag, p->arena, arena_printf(p->arena, "%s.data", out), write_ir_data, p);
+	if (!status && (status = output_file(p->diag, p->arena, out, write_ir, p)))
 		unlink(arena_printf(p->arena, "%s.data", out));
 	return status;
 }
@@ -176,7 +153,7 @@ output_ir(struct prog *p, const char *out)
 static const char *
 stem(struct prog *p, const char *out)
 {
-	return arena_printf(p->arena, "%.*s", (int)(strlen(out) - strlen(suffix_of(out))), out);
+	return arena_printf(p->arena, "%.*s", (int)(strlen(out) - strlen(output_suffix(out))), out);
 }
 
 static void
@@ -230,7 +207,7 @@ output_program(struct prog *p, const struct compile *c, const struct suf_place *
 	if (!status && !emit_weights(p, weights, job.hash))
 		status = STATUS_FILES;
 	if (!status && rename(tmp, c->out)) {
-		status = file_error(p->diag, c->out, "the program");
+		status = output_error(p->diag, c->out, "the program");
 		unlink(weights);
 	}
 	if (status)
@@ -257,12 +234,12 @@ output(struct prog *p, const struct compile *c)
 		status = output_program(p, c, &place);
 	if (!status && c->want_report) {
 		if (c->report)
-			status = write_file(p, c->report, strcmp(suffix_of(c->report), ".json") ? report_text : report_json);
+			status = output_file(p->diag, p->arena, c->report, strcmp(output_suffix(c->report), ".json") ? write_report : write_json, p);
 		else
 			report_text(p, stdout);
 	}
 	if (!status && (fflush(stdout) || ferror(stdout)))
-		status = file_error(p->diag, "standard output", "the result");
+		status = output_error(p->diag, "standard output", "the result");
 	return status;
 }
 
@@ -279,6 +256,28 @@ static const struct argp argp = {
 	children, NULL, NULL
 };
 
+/* All passes; the gates are written once they are chosen. */
+static struct prog *
+compile(const struct compile *c, struct diag *d, int *status)
+{
+	struct options first = c->common.opt;
+	if (!c->save_gates)
+		return compile_model(&first, d, status);
+	struct prog *p = load_model(&c->common.opt, d, status);
+	first.stop_after = "bind";
+	if (!p)
+		return NULL;
+	if (run_passes(p, &first, stdout)) {
+		*status = p->stage == STAGE_GATE ? output_file(d, p->arena, c->save_gates, write_gates, p) : STATUS_OK;
+		const bool more = !c->common.opt.stop_after || strcmp(c->common.opt.stop_after, "bind");
+		if (*status || !more || run_passes(p, &c->common.opt, stdout))
+			return p;
+	}
+	*status = STATUS_MODEL;
+	ir_free(p);
+	return NULL;
+}
+
 int
 cmd_compile(int argc, char **argv)
 {
@@ -293,9 +292,9 @@ cmd_compile(int argc, char **argv)
 	if (!c.list_ops && !c.list_gates) {
 		struct diag *d = diag_new(stderr, c.common.json);
 		diag_quiet(d, c.common.opt.quiet);
-		status = c.out && !folder_ok(c.common.arena, c.out, d) ? STATUS_FILES : STATUS_OK;
-		struct prog *p = status ? NULL : compile_model(&c.common.opt, d, &status);
-		if (p)
+		status = c.out && !output_folder(d, c.common.arena, c.out) ? STATUS_FILES : STATUS_OK;
+		struct prog *p = status ? NULL : compile(&c, d, &status);
+		if (p && !status)
 			status = output(p, &c);
 		if (!p && diag_errors(d) > 1 && !c.common.json)
 			fprintf(stderr, "%s: %d errors.  See: sufc --list-ops\n", c.common.opt.model, diag_errors(d));

@@ -17,7 +17,7 @@ static const struct argp_option options[] = {
 	{ "dim", KEY_DIM, "SYMBOL=128", 0, "Bind a symbolic dimension (repeatable)", 1 },
 	{ "weights", KEY_WEIGHTS, "SETTING", 0, "Who may know the weights: masked (neither party); default masked", 2 },
 	{ "output-to", KEY_OUTPUT_TO, "PARTY", 0, "Who gets the outputs: 0, 1 or both; default 1", 2 },
-	{ "gates", KEY_GATES, "SET", 0, "Gate set: sigma, or auto; see --list-gates", 2 },
+	{ "gates", KEY_GATES, "SET", 0, "Gate set (--list-gates), auto, or a file that says which gate does what (docs/costs.md)", 2 },
 	{ "calibrate", KEY_CALIBRATE, "FILE.npz", 0, "Example inputs that bound values the graph does not bound", 3 },
 	{ "ring-bits", KEY_RING, "N", 0, "Force one ring width, 16 to 64", 3 },
 	{ "frac-bits", KEY_FRAC, "F", 0, "Force the fraction bits, 4 to 24; default 12", 3 },
@@ -32,7 +32,6 @@ static const struct argp_option options[] = {
 	{ "public", KEY_LATER, "NAME", OPTION_HIDDEN, NULL, 0 },
 	{ "objective", KEY_LATER, "WHAT", OPTION_HIDDEN, NULL, 0 },
 	{ "network", KEY_LATER, "NET", OPTION_HIDDEN, NULL, 0 },
-	{ "save-gates", KEY_LATER, "FILE", OPTION_HIDDEN, NULL, 0 },
 	{ "max-error", KEY_LATER, "E", OPTION_HIDDEN, NULL, 0 },
 	{ "batch", KEY_LATER, "N", OPTION_HIDDEN, NULL, 0 },
 	{ 0 }
@@ -94,15 +93,48 @@ set_weights(struct argp_state *state, struct common *c, const char *arg)
 		argp_error(state, "--weights: expected masked, found '%s'", arg);
 }
 
+/* The sets, for messages; text: at least 128 bytes. */
+static const char *
+gate_sets(char *text)
+{
+	size_t at = 0;
+	for (int k = 0; k < ngates; k++)
+		if (gates_is_set(gates[k].set) && (!k || strcmp(gates[k].set, gates[k - 1].set)) && at < 96)
+			at += (size_t)snprintf(text + at, 128 - at, "%.24s, ", gates[k].set);
+	snprintf(text + at, 128 - at, "auto");
+	return text;
+}
+
+static void
+check_gates(struct argp_state *state, const char *arg)
+{
+	char sets[128];
+	if (gates_is_set(arg) || gates_is_file(arg))
+		return;
+	if (!strcmp(arg, "suf") || !strcmp(arg, "compact"))
+		argp_error(state, "--gates=%s: this gate set is not in this version; supported: %s, or a gates file", arg, gate_sets(sets));
+	else
+		argp_error(state, "--gates: there is no gate set '%s' and no file of this name; supported: %s, or a gates file", arg, gate_sets(sets));
+}
+
+/* One set or file; where a command takes them (gates_list), a list of them. */
 static void
 set_gates(struct argp_state *state, struct common *c, const char *arg)
 {
-	if (!strcmp(arg, "sigma") || !strcmp(arg, "auto"))
-		c->opt.gates = arg;
-	else if (!strcmp(arg, "suf") || !strcmp(arg, "compact"))
-		argp_error(state, "--gates=%s: this gate set is not in this version; supported: sigma, auto", arg);
-	else
-		argp_error(state, "--gates: there is no gate set '%s'; supported: sigma, auto", arg);
+	char *copy = arena_strdup(c->arena, arg), *save = NULL;
+	c->opt.gates = arg;
+	if (!c->gates_list) {
+		check_gates(state, arg);
+		return;
+	}
+	c->ngates = 0;
+	c->gates_list = arena_alloc(c->arena, (strlen(arg) + 1) * sizeof *c->gates_list);
+	for (char *one = strtok_r(copy, ",", &save); one; one = strtok_r(NULL, ",", &save)) {
+		check_gates(state, one);
+		c->gates_list[c->ngates++] = one;
+	}
+	if (!c->ngates)
+		argp_error(state, "--gates: expected a list of gate sets or gates files, found '%s'", arg);
 }
 
 static const char *
@@ -234,7 +266,7 @@ struct prog *
 load_model(const struct options *opt, struct diag *d, int *status)
 {
 	*status = STATUS_FILES;
-	if (!readable(opt->model, d) || (opt->calibrate && !readable(opt->calibrate, d)))
+	if (!readable(opt->model, d) || (opt->calibrate && !readable(opt->calibrate, d)) || (opt->gates && gates_is_file(opt->gates) && !readable(opt->gates, d)))
 		return NULL;
 	*status = STATUS_MODEL;
 	struct prog *p = NULL;

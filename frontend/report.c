@@ -116,7 +116,7 @@ report_text(const struct prog *p, FILE *to)
 {
 	const struct options *o = p->opt;
 	fprintf(to, "model      %s\ngates      %s\nweights    masked (neither party knows weights or input)\noutput to  %s\nring       %d bits\n",
-	        o && o->model ? o->model : p->name, o && o->gates && strcmp(o->gates, "auto") ? o->gates : "sigma",
+	        o && o->model ? o->model : p->name, gates_label(o),
 	        !o || o->output_to == 1 ? "party 1" : o->output_to == 0 ? "party 0" : "both parties", report_ring(p));
 	report_cost(p, to);
 	report_tensors(p, to);

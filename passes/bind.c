@@ -2,10 +2,10 @@
  * bind.c -- choose a gate for every operation.
  *
  * Needs stage RING; leaves node->gate and node->klass set on every node.  The
- * choice depends on the operation and the options only, never on data.  Linear
- * in the number of nodes.
+ * choice depends on the operation, the node's name and the options only, never
+ * on data.  Linear in the number of nodes (times rules, with a gates file).
  */
-#include "passes/passes.h"
+#include "passes/gate_rules.h"
 
 /* The sets that could do it, for the hint of the error. */
 static void
@@ -23,9 +23,16 @@ bool
 pass_bind(struct prog *p)
 {
 	const char *set = p->opt && p->opt->gates ? p->opt->gates : "auto";
+	struct gate_rules *rules = NULL;
 	bool ok = true;
+	if (gates_is_file(set)) {
+		rules = gate_rules_read(p, set);
+		if (!rules)
+			return false;
+		set = gate_rules_default(rules);
+	}
 	for (struct node *n = p->first; n; n = n->next) {
-		n->gate = gate_find(set, n->op);
+		n->gate = rules ? gate_rules_pick(rules, n) : gate_find(set, n->op);
 		if (n->gate) {
 			n->klass = n->gate->klass;
 			continue;

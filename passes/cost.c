@@ -34,7 +34,7 @@ static void add(struct cost_row *row, const struct suf_cost *c)
 }
 
 /* The step as the runtime sees it, but for places. */
-static struct suf_step step_of(const struct node *n)
+struct suf_step cost_step(const struct node *n)
 {
 	struct suf_step s = *n->step;
 	for (int k = 0; k < n->nin; k++)
@@ -79,7 +79,7 @@ void prog_cost(const struct prog *p, struct cost *c)
 			BUG("the cost of a program that is not scheduled");
 		for (; round < n->round; round++)
 			suf_plan_round(&plan);
-		struct suf_step step = step_of(n);
+		struct suf_step step = cost_step(n);
 		struct suf_cost s = suf_step_cost(&step, output_to);
 		int k = class_of(c, n->klass ? n->klass : "other");
 		suf_plan_step(&plan, &step, output_to);

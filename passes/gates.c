@@ -2,6 +2,7 @@
  * gates.c -- the registry of gates, from gates.def.
  */
 #include <string.h>
+#include <sys/stat.h>
 #include "passes/passes.h"
 
 const struct gate gates[] = {
@@ -27,4 +28,28 @@ gate_find(const char *set, enum op op)
 		set = "sigma"; /* the only full set of this version */
 	const struct gate *g = find_in(set, op);
 	return g ? g : find_in("local", op);
+}
+
+bool
+gates_is_set(const char *text)
+{
+	for (int k = 0; k < ngates; k++)
+		if (!strcmp(gates[k].set, text) && strcmp(text, "local"))
+			return true;
+	return !strcmp(text, "auto");
+}
+
+bool
+gates_is_file(const char *text)
+{
+	struct stat st;
+	return !gates_is_set(text) && (strpbrk(text, "/.") || (stat(text, &st) == 0 && !S_ISDIR(st.st_mode)));
+}
+
+const char *
+gates_label(const struct options *opt)
+{
+	if (!opt || !opt->gates || !strcmp(opt->gates, "auto"))
+		return "sigma";
+	return gates_is_file(opt->gates) ? "custom" : opt->gates;
 }

@@ -11,7 +11,7 @@ struct options {
 	const char *model;               /* path of the .onnx file */
 	enum weights_mode weights;
 	int output_to;                   /* 0, 1, 2 = both */
-	const char *gates;               /* "sigma", or "auto" */
+	const char *gates;               /* a set, "auto", or the path of a gates file (gate_rules.h) */
 	int ring_bits, frac_bits;        /* 0: chosen by the passes (frac 12) */
 	struct dim_binding *bind; int nbind;
 	const char *calibrate;           /* .npz file or NULL */
@@ -49,6 +49,9 @@ struct gate {
 extern const struct gate gates[];
 extern const int ngates;
 const struct gate *gate_find(const char *set, enum op);   /* NULL: none; set "local" is searched too */
+bool gates_is_set(const char *text);                         /* a set that covers a model, or "auto" */
+bool gates_is_file(const char *text);                        /* no set: names a file, or looks like a path ('/' or '.') */
+const char *gates_label(const struct options *);             /* for users and programs: the set; "custom" for a gates file */
 #define GATE(set, name, op, klass, doc, source) bool expand_##set##_##name(struct prog *, struct node *);
 #include "gates.def"
 #undef GATE
@@ -73,4 +76,5 @@ bool float_eval_node(const struct node *, const void *const *in, void *const *ou
 struct cost_row { const char *klass; uint64_t key[2], client_key, sent[2], prg[3], mul_adds[3], words; uint32_t rounds; };
 struct cost { struct cost_row total, klass[8]; int nklass; uint64_t steps, peak[2]; };
 void prog_cost(const struct prog *, struct cost *);
+struct suf_step cost_step(const struct node *);              /* as suf_step_cost wants it: where operands are, but for their places */
 #endif
