@@ -9,14 +9,15 @@
 #include "npy.h"
 #include "passes/watch.h"
 
-struct args { struct common common; struct bindings input, output; const char *seeds; bool check; };
+struct args { struct common common; struct bindings input, output; const char *seeds; int64_t examples; bool check; };
 
-enum { KEY_INPUT = 0x200, KEY_OUTPUT, KEY_CHECK, KEY_SEEDS };
+enum { KEY_INPUT = 0x200, KEY_OUTPUT, KEY_CHECK, KEY_SEEDS, KEY_EXAMPLES };
 
 static const struct argp_option options[] = {
 	{ "input", KEY_INPUT, "NAME=x.npy", 0, "Value of an input (.npy, or .npz with a member NAME); a longer first axis means many examples", 0 },
 	{ "output", KEY_OUTPUT, "NAME=y.npy", 0, "Where to write an output (repeatable)", 0 },
 	{ "check-ranges", KEY_CHECK, NULL, 0, "Warn about every value that leaves the range it was compiled for", 0 },
+	{ "examples", KEY_EXAMPLES, "N", 0, "Only the first N examples", 0 },
 	{ "seed-file", KEY_SEEDS, "FILE", 0, "Seeds from a file instead of the operating system, to repeat a run", 0 },
 	{ 0 }
 };
@@ -30,6 +31,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_OUTPUT: bindings_add(state, &a->output, a->common.arena, arg); break;
 	case KEY_CHECK: a->check = true; break;
 	case KEY_SEEDS: a->seeds = arg; break;
+	case KEY_EXAMPLES: parse_examples(state, arg, &a->examples); break;
 	case ARGP_KEY_END:
 		if (!a->common.opt.model)
 			argp_error(state, "no model was given");
@@ -138,7 +140,7 @@ static int simulate(const struct args *a, struct diag *d)
 	struct prog *p = load_model(&a->common.opt, d, &status);
 	if (!p)
 		return status;
-	if (!read_inputs(p, &a->input, &ex) || !read_seeds(d, a->seeds, &seeds))
+	if (!read_inputs(p, &a->input, a->examples, &ex) || !read_seeds(d, a->seeds, &seeds))
 		status = STATUS_FILES;
 	else if (p->stage != STAGE_SCHED && !run_passes(p, &a->common.opt, stdout))
 		status = STATUS_MODEL;

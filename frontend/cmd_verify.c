@@ -6,12 +6,13 @@
 #include "frontend/inputs.h"
 #include "passes/verify.h"
 
-struct args { struct common common; struct bindings input; const char *seeds; };
+struct args { struct common common; struct bindings input; const char *seeds; int64_t examples; };
 
-enum { KEY_INPUT = 0x200, KEY_SEEDS };
+enum { KEY_INPUT = 0x200, KEY_SEEDS, KEY_EXAMPLES };
 
 static const struct argp_option options[] = {
 	{ "input", KEY_INPUT, "NAME=x.npy", 0, "Value of an input (.npy, or .npz with a member NAME); a longer first axis means many examples", 0 },
+	{ "examples", KEY_EXAMPLES, "N", 0, "Only the first N examples", 0 },
 	{ "seed-file", KEY_SEEDS, "FILE", 0, "Seeds from a file instead of the operating system, to repeat a run", 0 },
 	{ 0 }
 };
@@ -23,6 +24,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_INIT: state->child_inputs[0] = &a->common; break;
 	case KEY_INPUT: bindings_add(state, &a->input, a->common.arena, arg); break;
 	case KEY_SEEDS: a->seeds = arg; break;
+	case KEY_EXAMPLES: parse_examples(state, arg, &a->examples); break;
 	case ARGP_KEY_END:
 		if (!a->common.opt.model)
 			argp_error(state, "no model was given");
@@ -46,7 +48,7 @@ static int verify(const struct args *a, struct diag *d)
 	if (p->stage != STAGE_FLOAT) {
 		diag_error(d, NULL, "stage", "'%s' is past stage FLOAT; verify compares with the float program", a->common.opt.model);
 		status = STATUS_MODEL;
-	} else if (!read_inputs(p, &a->input, &ex) || !read_seeds(d, a->seeds, &seeds)) {
+	} else if (!read_inputs(p, &a->input, a->examples, &ex) || !read_seeds(d, a->seeds, &seeds)) {
 		status = STATUS_FILES;
 	} else if (!verify_run(p, &a->common.opt, &ex, &seeds, &v)) {
 		status = p->stage == STAGE_SCHED ? STATUS_PROTOCOL : STATUS_MODEL;

@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "frontend/inputs.h"
 
@@ -32,7 +33,15 @@ static int find(struct val *const *list, int n, const char *name)
 	return -1;
 }
 
-bool read_inputs(struct prog *p, const struct bindings *b, struct examples *ex)
+void parse_examples(struct argp_state *state, const char *arg, int64_t *most)
+{
+	char *end;
+	*most = strtoll(arg, &end, 10);
+	if (*end || end == arg || *most < 1)
+		argp_error(state, "--examples: '%s' is not a number of examples", arg);
+}
+
+bool read_inputs(struct prog *p, const struct bindings *b, int64_t most, struct examples *ex)
 {
 	for (int i = 0; i < b->n; i++) {
 		int k = find(p->in, p->nin, b->v[i].name);
@@ -44,7 +53,11 @@ bool read_inputs(struct prog *p, const struct bindings *b, struct examples *ex)
 		if (!examples_read(p, ex, k, b->v[i].path))
 			return false;
 	}
-	return examples_complete(p, ex);
+	if (!examples_complete(p, ex))
+		return false;
+	if (most && ex->count > most)
+		ex->count = most;
+	return true;
 }
 
 int find_output(struct prog *p, const char *name)
