@@ -28,6 +28,7 @@ bench:
 	cmake --preset release
 	cmake --build --preset release --target sufc suf npy
 	tools/bench_bert.sh build/release
+	tools/bench_bert.sh build/release --model bert-full
 
 clean:
 	rm -rf build

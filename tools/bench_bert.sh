@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # Time a full-size transformer stack: dealer and both parties on this machine, keys streamed through pipes.
 #   bench_bert.sh BUILD_DIR [options]
-#     --model bert-stack|gpt2-stack   --size tiny|base|large   --seq N      the graph (default bert-stack base 128)
+#     --model bert-stack|gpt2-stack|bert-full   --size tiny|base|large   --seq N      the graph (default bert-stack base 128;
+#                                     bert-full: as transformers exports it, with embeddings, attention mask and pooler)
 #     --gates SET                     sigma, ... (default: what sufc chooses)
 #     --runs N --warmup N             timed runs, their median is printed (default 3), and runs before them (1)
 #     --stored                        write the keys to disk first instead of streaming them
 #     --work DIR                      where graphs, keys and statistics go (default BUILD_DIR/bench)
 # Prints one table row: total ms, comm GiB (sent + received at one party), key GiB (both parties), keygen ms,
-# comm ms, ms of softmax, GELU, layernorm and truncation, peak memory, error against float.
+# comm ms, ms of softmax, GELU, layernorm and truncation, peak memory, error against float, and the error that `sufc simulate`
+# predicts for the same input (other randomness).
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 build=$(cd "${1:?usage: bench_bert.sh BUILD_DIR [options]}" && pwd)
@@ -32,13 +34,22 @@ done
 
 at=$work/$model-$size-$seq
 mkdir -p "$at"
-if [[ ! -f $at/y.float.npy ]]; then
+if [[ $model == bert-full ]]; then
+	output=last_hidden_state
+	inputs=()
+	for name in input_ids attention_mask token_type_ids; do inputs+=(--input "$name=$at/$name.npy"); done
+else
+	output=y inputs=(--input "x=$at/x.npy")
+fi
+if [[ ! -f $at/$output.float.npy ]]; then
 	echo "making $model $size, sequence $seq" >&2
 	python3 "$root/tools/make_model.py" "$model" --size "$size" --seq "$seq" --out "$at" >&2
 fi
 program=$at/${gates:-default}
 echo "compiling" >&2
 build_program "$at/model.onnx" "$program" ${gates:+--gates="$gates"} --calibrate "$at/calibrate.npz" >&2
+"$build/sufc" simulate "$at/model.onnx" ${gates:+--gates="$gates"} --calibrate "$at/calibrate.npz" "${inputs[@]}" \
+	--output "$output=$at/y.sim.npy" >&2
 use_plain
 
 # One inference with keys dealt at the same time (or before it): one_run NUMBER
@@ -63,7 +74,7 @@ one_run() {
 		dealer=$!
 	fi
 	run_pair "$program" "$key0" "$key1" "$dir/masked.weights" "$dir/run" "127.0.0.1:$(pick_port)" \
-		--input "x=$at/x.npy" --output "y=$dir/y.npy" || {
+		"${inputs[@]}" --output "$output=$dir/y.npy" || {
 		tail -n 5 "$dir"/*.log >&2
 		return 1
 	}
@@ -91,8 +102,8 @@ last=$at/run_$((warmup + runs - 1))
 sent=$(over run.1.json sent_bytes)
 received=$(over run.1.json received_bytes)
 printf '| model | seq | gates | total ms | comm GiB | key GiB P0, P1 | keygen ms | comm ms | softmax ms | GELU ms | layernorm ms |'
-printf ' truncate ms | rounds | peak MiB P0, P1 | error against float |\n|%s\n' "$(printf -- '---|%.0s' {1..15})"
-printf '| %s-%s | %s | %s | %s | %s | %s, %s | %s | %s | %s | %s | %s | %s | %s | %s, %s | %s |\n' \
+printf ' truncate ms | rounds | peak MiB P0, P1 | error against float | error of the simulation |\n|%s\n' "$(printf -- '---|%.0s' {1..16})"
+printf '| %s-%s | %s | %s | %s | %s | %s, %s | %s | %s | %s | %s | %s | %s | %s | %s, %s | %s | %s |\n' \
 	"${model%-stack}" "$size" "$seq" "${gates:-default}" "$(ms "$(over run.1.json online_ms)")" \
 	"$(awk -v s="$sent" -v r="$received" 'BEGIN { printf "%.3f", (s + r) / 1073741824 }')" \
 	"$(gib "$(over run.0.json key_bytes)")" "$(gib "$(over run.1.json key_bytes)")" "$(ms "$(over keygen.json keygen_ms)")" \
@@ -100,4 +111,5 @@ printf '| %s-%s | %s | %s | %s | %s | %s, %s | %s | %s | %s | %s | %s | %s | %s 
 	"$(ms "$(class_over run.1.json gelu ms)")" "$(ms "$(class_over run.1.json layernorm ms)")" \
 	"$(ms "$(class_over run.1.json truncate ms)")" "$(over run.1.json rounds)" \
 	"$(mib "$(over run.0.json peak_rss_bytes)")" "$(mib "$(over run.1.json peak_rss_bytes)")" \
-	"$("$build/npy" diff "$last/y.npy" "$at/y.float.npy" | tail -n 1)"
+	"$("$build/npy" diff "$last/y.npy" "$at/$output.float.npy" | tail -n 1)" \
+	"$("$build/npy" diff "$at/y.sim.npy" "$at/$output.float.npy" | tail -n 1)"
