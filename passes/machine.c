@@ -19,8 +19,10 @@ static const struct number { const char *group, *name; size_t at; } numbers[] = 
 	{ "kernels", "pack_ns", offsetof(struct machine, pack_ns) },
 	{ "kernels", "unpack_ns", offsetof(struct machine, unpack_ns) },
 	{ "plain", "round_ns", offsetof(struct machine, plain.round_ns) },
+	{ "plain", "idle_round_ns", offsetof(struct machine, plain.idle_round_ns) },
 	{ "plain", "byte_ns", offsetof(struct machine, plain.byte_ns) },
 	{ "tls", "round_ns", offsetof(struct machine, tls.round_ns) },
+	{ "tls", "idle_round_ns", offsetof(struct machine, tls.idle_round_ns) },
 	{ "tls", "byte_ns", offsetof(struct machine, tls.byte_ns) },
 	{ "keys", "pipe_read_ns", offsetof(struct machine, pipe_read_ns) },
 	{ "keys", "pipe_write_ns", offsetof(struct machine, pipe_write_ns) },
@@ -237,6 +239,7 @@ void machine_print(const struct machine *m, FILE *to)
 	put_rate(to, "loopback, each way", m->plain.byte_ns, 1, "MB/s");
 	put_rate(to, "loopback with TLS, each way", m->tls.byte_ns, 1, "MB/s");
 	fprintf(to, "%-44s %10.1f us, with TLS %.1f us\n", "a round over loopback", m->plain.round_ns / 1e3, m->tls.round_ns / 1e3);
+	fprintf(to, "%-44s %10.1f us, with TLS %.1f us\n", "a round, after waiting long", m->plain.idle_round_ns / 1e3, m->tls.idle_round_ns / 1e3);
 	fprintf(to, "\n%-10s %38s   %38s\n%-10s %9s %9s %9s %9s   %9s %9s %9s %9s\n", "step, ns", "dealer", "party", "", "fixed", "element", "AES", "mul-add",
 	        "fixed", "element", "AES", "mul-add");
 	for (int op = 0; op < SUF_NSTEP; op++) {

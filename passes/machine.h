@@ -12,7 +12,10 @@
 /* Of one kind of step in one role, in ns: for a step, an element (step_elements), an AES block and a ring
  * multiply-add (a table look-up: an addition).  Blocks of a stream cost stream_ns in all kinds. */
 struct step_rate { double fixed, elem, prg, mul; };
-struct link_rate { double round_ns, byte_ns; };  /* one exchange of a few bytes over loopback; each byte sent, and received at the same time */
+/* Over loopback: an exchange of a few bytes; the same for a party that has waited long, so that its processor sleeps; a byte sent,
+ * and one received at the same time. */
+struct link_rate { double round_ns, idle_round_ns, byte_ns; };
+enum { MACHINE_LONG_WAIT_NS = 200000 };          /* idle_round_ns from here on; how long systems poll before the processor sleeps */
 
 struct machine {
 	char cpu[64];

@@ -3,6 +3,8 @@
  * parties over loopback, plain and with TLS, and keys through pipes and files.
  * The certificate for TLS is made here, signs itself and is gone afterwards.
  */
+#define _GNU_SOURCE /* F_GETPIPE_SZ */
+#include <fcntl.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -13,25 +15,48 @@
 #include <unistd.h>
 #include "passes/machine.h"
 
-enum { PINGS = 401, PING = 16, BULKS = 9, BULK = 1 << 19, KEY_PIECE = 6400, KEY_BYTES = 16 << 20, PATH = 512, FIRST_PORT = 21000, PORTS = 30000, TRIES = 20 };
+enum { PINGS = 201, PING = 16, SHORT_NS = 30000, LONG_NS = 500000, BULKS = 9, BULK = 1 << 19, KEY_PIECE = 6400, KEY_BYTES = 32 << 20, FILES = 3, PATH = 512, FIRST_PORT = 21000, PORTS = 30000, TRIES = 20 };
 
 /* ---- two parties over loopback ------------------------------------------------------------ */
 
 struct end {                             /* one thread */
 	struct suf_chan_config cfg;
-	double ping[PINGS], bulk[BULKS];
+	double ping[2][PINGS], bulk[BULKS]; /* ping: after short and long waiting */
 	enum suf_err err;
 	char text[SUF_TEXT];
 };
 
-static enum suf_err talk(struct suf_chan *c, struct end *e, uint8_t *out, uint8_t *in)
+/* Computes for a while. */
+static void be_late(int ns)
 {
-	enum suf_err err = SUF_OK;
+	double until = machine_wall_ns() + ns;
+	while (machine_wall_ns() < until)
+		continue;
+}
+
+/* In a run one party nearly always waits for the other, asleep: so the ends take turns in being late, and what two rounds take
+ * beyond that is two rounds' cost with waking up. */
+static enum suf_err take_turns(struct suf_chan *c, struct end *e, int late_ns, double *ping)
+{
+	uint8_t out[PING] = { 1 }, in[PING];
+	enum suf_err err = suf_chan_exchange(c, out, PING, in, PING);
 	for (int k = 0; k < PINGS && !err; k++) {
 		double start = machine_wall_ns();
-		err = suf_chan_exchange(c, out, PING, in, PING);
-		e->ping[k] = machine_wall_ns() - start;
+		for (int turn = 0; turn < 2 && !err; turn++) {
+			if ((turn == 0) == (e->cfg.listen != NULL))
+				be_late(late_ns);
+			err = suf_chan_exchange(c, out, PING, in, PING);
+		}
+		ping[k] = (machine_wall_ns() - start) / 2 - late_ns;
 	}
+	return err;
+}
+
+static enum suf_err talk(struct suf_chan *c, struct end *e, uint8_t *out, uint8_t *in)
+{
+	enum suf_err err = take_turns(c, e, SHORT_NS, e->ping[0]);
+	if (!err)
+		err = take_turns(c, e, LONG_NS, e->ping[1]);
 	for (int k = 0; k < BULKS && !err; k++) {
 		double start = machine_wall_ns();
 		err = suf_chan_exchange(c, out, BULK, in, BULK);
@@ -73,8 +98,10 @@ static bool try_port(struct link_rate *r, const struct suf_chan_config *cfg, uns
 	}
 	*r = (struct link_rate){ 0 };
 	for (int p = 0; p < 2 && ok; p++) {
-		double ping = machine_median(e[p].ping, PINGS), bulk = (machine_median(e[p].bulk, BULKS) - ping) / BULK;
+		double ping = machine_median(e[p].ping[0], PINGS), idle = machine_median(e[p].ping[1], PINGS);
+		double bulk = (machine_median(e[p].bulk, BULKS) - ping) / BULK;
 		r->round_ns = ping > r->round_ns ? ping : r->round_ns;
+		r->idle_round_ns = idle > r->idle_round_ns ? idle : r->idle_round_ns;
 		r->byte_ns = bulk > r->byte_ns ? bulk : r->byte_ns;
 	}
 	free(e);
@@ -138,14 +165,12 @@ static bool tls_rate(struct link_rate *r, const char *dir, char *text)
 
 /* ---- keys --------------------------------------------------------------------------------------- */
 
-struct flow { int fd; double ns; enum suf_err err; };
-
 /* A key in pieces as large as a block of corrections of 50 bits, flushed like a dealer's. */
-static enum suf_err put_key(struct suf_sink *s, bool flush)
+static enum suf_err put_key(struct suf_sink *s, size_t pieces, bool flush)
 {
 	uint8_t piece[KEY_PIECE] = { 1 };
 	enum suf_err e = SUF_OK;
-	for (size_t k = 0; k < KEY_BYTES / KEY_PIECE && !e; k++) {
+	for (size_t k = 0; k < pieces && !e; k++) {
 		e = suf_sink_write(s, piece, sizeof piece);
 		if (!e && flush)
 			e = suf_sink_flush(s);
@@ -153,56 +178,58 @@ static enum suf_err put_key(struct suf_sink *s, bool flush)
 	return e;
 }
 
-static enum suf_err get_key(struct suf_source *s)
+static enum suf_err get_key(struct suf_source *s, size_t pieces)
 {
 	uint8_t piece[KEY_PIECE];
 	enum suf_err e = SUF_OK;
-	for (size_t k = 0; k < KEY_BYTES / KEY_PIECE && !e; k++)
+	for (size_t k = 0; k < pieces && !e; k++)
 		e = suf_source_read(s, piece, sizeof piece);
 	return e;
 }
 
-static void *pipe_writer(void *arg)
+/* Half a pipe is written, then read: nobody waits, as in a run where the dealer keeps ahead. */
+static enum suf_err fill_and_drain(struct suf_sink *to, struct suf_source *from, size_t piece_count, double ns[2])
 {
-	struct flow *f = arg;
-	struct suf_sink *s = NULL;
-	char text[SUF_TEXT];
-	f->err = suf_sink_fd(&s, f->fd, text);
-	double start = machine_cpu_ns();
-	if (!f->err)
-		f->err = put_key(s, true);
-	if (s && suf_sink_finish(s, !f->err) && !f->err)
-		f->err = SUF_EIO;
-	f->ns = machine_cpu_ns() - start;
-	close(f->fd);
-	return NULL;
+	enum suf_err e = SUF_OK;
+	size_t bytes = 0;
+	ns[0] = ns[1] = 0;
+	for (; bytes < KEY_BYTES && !e; bytes += piece_count * KEY_PIECE) {
+		double start = machine_cpu_ns();
+		e = put_key(to, piece_count, true);
+		double middle = machine_cpu_ns();
+		if (!e)
+			e = get_key(from, piece_count);
+		ns[0] += middle - start;
+		ns[1] += machine_cpu_ns() - middle;
+	}
+	ns[0] /= (double)bytes;
+	ns[1] /= (double)bytes;
+	return e;
 }
 
 static bool pipe_rate(struct machine *m, char *text)
 {
 	int fd[2];
-	struct flow w = { 0 };
-	struct suf_source *s = NULL;
-	pthread_t thread;
+	double ns[2] = { 0, 0 };
+	struct suf_sink *to = NULL;
+	struct suf_source *from = NULL;
 	snprintf(text, SUF_TEXT, "a key did not go through a pipe");
 	if (pipe(fd))
 		return false;
-	w.fd = fd[1];
-	if (pthread_create(&thread, NULL, pipe_writer, &w)) {
-		close(fd[0]);
-		close(fd[1]);
-		return false;
-	}
-	enum suf_err e = suf_source_fd(&s, fd[0], text);
-	double start = machine_cpu_ns();
+	enum suf_err e = suf_sink_fd(&to, fd[1], text);
 	if (!e)
-		e = get_key(s);
-	m->pipe_read_ns = (machine_cpu_ns() - start) / KEY_BYTES;
-	suf_source_close(s);
+		e = suf_source_fd(&from, fd[0], text);
+	int size = fcntl(fd[1], F_GETPIPE_SZ);
+	if (!e)
+		e = fill_and_drain(to, from, size > 4 * KEY_PIECE ? (size_t)size / 2 / KEY_PIECE : 1, ns);
+	suf_source_close(from);
+	if (to && suf_sink_finish(to, !e) && !e)
+		e = SUF_EIO;
 	close(fd[0]);
-	pthread_join(thread, NULL);
-	m->pipe_write_ns = w.ns / KEY_BYTES;
-	return !e && !w.err;
+	close(fd[1]);
+	m->pipe_write_ns = ns[0];
+	m->pipe_read_ns = ns[1];
+	return !e;
 }
 
 /* Wall clock: a disk is waited for. */
@@ -211,25 +238,33 @@ static bool file_rate(struct machine *m, const char *dir, char *text)
 	char path[PATH];
 	struct suf_sink *to = NULL;
 	struct suf_source *from = NULL;
+	double put[FILES], get[FILES];
+	enum suf_err e = SUF_OK;
 	snprintf(path, sizeof path, "%s/calibration.p0.key", dir);
-	unlink(path);
-	double start = machine_wall_ns();
-	enum suf_err e = suf_sink_file(&to, path, text);
-	if (!e) {
-		e = put_key(to, false);
-		enum suf_err closing = suf_sink_close(to, !e, text);
-		e = e ? e : closing;
+	for (int k = 0; k < FILES && !e; k++) {
+		double start = machine_wall_ns();
+		e = suf_sink_file(&to, path, text);
+		if (!e) {
+			e = put_key(to, KEY_BYTES / KEY_PIECE, false);
+			enum suf_err closing = suf_sink_close(to, !e, text);
+			e = e ? e : closing;
+		}
+		put[k] = (machine_wall_ns() - start) / KEY_BYTES;
+		start = machine_wall_ns();
+		if (!e)
+			e = suf_source_file(&from, path, text);
+		if (!e)
+			e = get_key(from, KEY_BYTES / KEY_PIECE);
+		get[k] = (machine_wall_ns() - start) / KEY_BYTES;
+		suf_source_close(from);
+		from = NULL;
+		unlink(path);
 	}
-	m->file_write_ns = (machine_wall_ns() - start) / KEY_BYTES;
-	start = machine_wall_ns();
-	if (!e)
-		e = suf_source_file(&from, path, text);
-	if (!e)
-		e = get_key(from);
-	m->file_read_ns = (machine_wall_ns() - start) / KEY_BYTES;
-	suf_source_close(from);
-	unlink(path);
-	return !e;
+	if (e)
+		return false;
+	m->file_write_ns = machine_median(put, FILES);
+	m->file_read_ns = machine_median(get, FILES);
+	return true;
 }
 
 bool machine_measure_links(struct machine *m, const char *scratch, char *text)

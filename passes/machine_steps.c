@@ -15,7 +15,7 @@
 #include <time.h>
 #include "passes/machine.h"
 
-enum { REPS = 7, MANY = 1 << 15, FEW = 8, SMALL = 4096, SMALL_REPEAT = 100, ROW = 128, BITS = 50, BIG_RUN = 40 << 20 };
+enum { REPS = 7, MANY = 1 << 15, FEW = 8, SMALL = 512, SMALL_REPEAT = 100, ROW = 128, BITS = 50, BIG_RUN = 40 << 20 };
 enum { AT_VALUE = 0, AT_BIT = 16 * MANY, AT_OUT = 32 * MANY, AT_OUT2 = 48 * MANY, WIRES = 64 * MANY };
 
 /* One step under measurement, and what it points to. */

@@ -6,7 +6,7 @@
  * (machine.h), plus the reading of its key.  In a round each party packs, and
  * goes on when the other's message is there:
  *     max(own clock, the other's clock) + latency + max(bytes / bandwidth, sending and receiving) + unpacking
- * with latency = a round over loopback + half a round trip of the network.
+ * with latency = a round over loopback + half a round trip of the network; who has waited long takes longer to wake up.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -116,7 +116,7 @@ static void end_round(struct model *p)
 	const struct machine *m = p->m;
 	const struct network *net = p->net;
 	const struct link_rate *link = net->tls ? &m->tls : &m->plain;
-	const double latency = link->round_ns + net->rtt_ms / 2 * 1e6, wire = net->gbps > 0 ? 8 / net->gbps : 0;
+	const double delay = net->rtt_ms / 2 * 1e6, wire = net->gbps > 0 ? 8 / net->gbps : 0;
 	double ready[2], packed[2];
 	struct round *r = &p->round;
 	for (int k = 0; k < 2; k++) {
@@ -127,7 +127,9 @@ static void end_round(struct model *p)
 		struct clock *at = &p->party[k];
 		double start = packed[k] > packed[1 - k] ? packed[k] : packed[1 - k];
 		double busy = p->slow * link->byte_ns * (r->bytes[k] + r->bytes[1 - k]) / 2, flow = wire * r->bytes[1 - k];
-		double end = start + latency + (busy > flow ? busy : flow) + p->slow * m->unpack_ns * r->elems[1 - k];
+		double wait = start + delay + flow - packed[k];
+		double latency = wait < MACHINE_LONG_WAIT_NS ? link->round_ns : link->idle_round_ns;
+		double end = start + delay + latency + (busy > flow ? busy : flow) + p->slow * m->unpack_ns * r->elems[1 - k];
 		for (int i = 0; i < at->nklass && r->opens; i++)
 			at->klass[i].ms += (end - ready[k]) * r->by[i] / r->opens / 1e6;
 		at->now = end;

@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MIN_PIECE = 1500, MAX_PIECE = 1 << 18, MIN_QUEUE = 4 << 20, WAIT_S = 60 };
+enum { MIN_PIECE = 1500, MAX_PIECE = 1 << 18, MIN_QUEUE = 4 << 20, SPIN_NS = 60000, MOST_LATE_NS = 5000000, WAIT_S = 60 };
 
 struct link { double ns_per_byte, delay_ns; };
 
@@ -45,9 +45,29 @@ static double now_ns(void)
 
 /* ---- one direction ---------------------------------------------------------------- */
 
+/* recv, and when the bytes came: the kernel's time, because this thread may have woken up late. */
+static ssize_t receive(const struct direction *d, uint8_t *buf, double *came)
+{
+	union { struct cmsghdr head; char room[CMSG_SPACE(sizeof(struct timespec))]; } control;
+	struct iovec to = { buf, d->most };
+	struct msghdr m = { .msg_iov = &to, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
+	ssize_t n = recvmsg(d->from, &m, MSG_DONTWAIT);
+	*came = now_ns();
+	struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_TIMESTAMPNS) {
+		struct timespec t, real;
+		memcpy(&t, CMSG_DATA(c), sizeof t);
+		clock_gettime(CLOCK_REALTIME, &real);
+		double late = (double)(real.tv_sec - t.tv_sec) * 1e9 + (double)(real.tv_nsec - t.tv_nsec);
+		*came -= late > 0 && late < MOST_LATE_NS ? late : 0;
+	}
+	return n;
+}
+
 static void take(struct direction *d, uint8_t *buf)
 {
-	ssize_t n = recv(d->from, buf, d->most, MSG_DONTWAIT);
+	double came;
+	ssize_t n = receive(d, buf, &came);
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 		d->ended = true;
 	if (n <= 0)
@@ -57,8 +77,7 @@ static void take(struct direction *d, uint8_t *buf)
 		d->failed = true;
 		return;
 	}
-	double now = now_ns();
-	d->free_at = (d->free_at > now ? d->free_at : now) + (double)n * d->link->ns_per_byte;
+	d->free_at = (d->free_at > came ? d->free_at : came) + (double)n * d->link->ns_per_byte;
 	*p = (struct piece){ .due = d->free_at + d->link->delay_ns, .bytes = (size_t)n, .data = (uint8_t *)(p + 1) };
 	memcpy(p->data, buf, (size_t)n);
 	if (d->last)
@@ -69,10 +88,12 @@ static void take(struct direction *d, uint8_t *buf)
 	d->queued += (size_t)n;
 }
 
-/* Hands over what is due; true: the receiver takes no more for now. */
+/* Hands over what is due, or as good as: a timer would wake up too late for a delay of a LAN.  True: the receiver takes no more for now. */
 static bool give(struct direction *d)
 {
-	while (d->first && d->first->due <= now_ns()) {
+	while (d->first && d->first->due <= now_ns() + SPIN_NS) {
+		while (d->first->due > now_ns())
+			continue;
 		struct piece *p = d->first;
 		ssize_t n = send(d->to, p->data + p->sent, p->bytes - p->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (n < 0 && errno == EINTR)
@@ -96,7 +117,7 @@ static void wait_for_work(const struct direction *d, bool full)
 {
 	struct pollfd at[2] = { { .fd = d->ended || d->queued >= d->room ? -1 : d->from, .events = POLLIN },
 	                        { .fd = full ? d->to : -1, .events = POLLOUT } };
-	double left = d->first && !full ? d->first->due - now_ns() : 1e9;
+	double left = d->first && !full ? d->first->due - SPIN_NS - now_ns() : 1e9;
 	left = left > 0 ? left : 0;
 	struct timespec t = { (time_t)(left / 1e9), (long)(left - (double)(time_t)(left / 1e9) * 1e9) };
 	ppoll(at, 2, &t, NULL);
@@ -202,6 +223,8 @@ static int serve(const struct sockaddr_in *from, const struct sockaddr_in *to, c
 	}
 	setsockopt(a, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	setsockopt(b, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	setsockopt(a, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof one);
+	setsockopt(b, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof one);
 	direction_init(&d[0], l, a, b);
 	direction_init(&d[1], l, b, a);
 	if (pthread_create(&thread, NULL, carry, &d[0])) {
