@@ -281,6 +281,7 @@ int main(int argc, char **argv)
 	static const struct argp argp = { options, parse, NULL, "Forward one TCP connection over a link of given bandwidth and delay.", NULL, NULL, NULL };
 	struct args a = { 0 };
 	struct sockaddr_in from, to;
+	argp_err_exit_status = 1;
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
 	if (!address(a.listen, &from) || !address(a.connect, &to)) {
 		fprintf(stderr, "link_relay: expected addresses like 127.0.0.1:7001, found '%s' and '%s'\n", a.listen, a.connect);

@@ -49,6 +49,7 @@ int main(int argc, char **argv)
 	struct machine m;
 	struct prediction got;
 	int status = STATUS_FILES;
+	argp_err_exit_status = STATUS_USAGE;
 	common_init(&a.common);
 	if (!network_parse("loopback", &a.net))
 		return STATUS_USAGE;
