@@ -119,6 +119,8 @@ static bool zero_one_within(const struct val *v, int *looks)
 
 	if (--*looks < 0)
 		return false;
+	if (v->absent)
+		return false;
 	if (ir_is_const(v)) {
 		for (int64_t i = 0, count = ir_count(v); i < count; i++)
 			if (ir_elem(v, i) != 0 && ir_elem(v, i) != 1)

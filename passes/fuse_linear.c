@@ -27,14 +27,15 @@ static bool public_number(const struct val *v, double *c)
 static void divisor_to_factor(struct prog *p, struct node *n)
 {
 	struct val *d = n->in[1];
+	const char *name = arena_printf(p->arena, "%s.inverse", d->name);
 	int64_t count = ir_count(d);
 	float *data;
 
-	for (int64_t i = 0; i < count; i++)
+	for (int64_t i = 0; i < count && !d->absent; i++)
 		if (ir_elem(d, i) == 0)
 			return;
-	struct val *in[2] = { n->in[0], const_like(p, d, arena_printf(p->arena, "%s.inverse", d->name), d->type.sec, &data) };
-	for (int64_t i = 0; i < count; i++)
+	struct val *in[2] = { n->in[0], d->absent ? ir_absent(p, name, d->rank, d->dim) : const_like(p, d, name, d->type.sec, &data) };
+	for (int64_t i = 0; i < count && !d->absent; i++)
 		data[i] = (float)(1 / ir_elem(d, i));
 	take_over(p, make_node_like(p, n, OP_mul, &n->loc, 2, in, n->out[0]), n->out[0]);
 }

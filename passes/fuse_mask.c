@@ -86,14 +86,14 @@ static void collect_const(struct prog *p, struct terms *t, struct val *c)
 	int64_t n = ir_count(c), nhidden = 0, nrest = 0;
 	float *data;
 
-	for (int64_t i = 0; i < n; i++) {
+	for (int64_t i = 0; i < n && !c->absent; i++) {
 		double x = ir_elem(c, i);
 		nhidden += x <= MASK_LIMIT;
 		nrest += x > MASK_LIMIT && x != 0;
 	}
 	if (nhidden)
 		push_mask(t, (struct mask){ .value = c });
-	if (nrest == 0)
+	if (nrest == 0 && !c->absent)
 		return;
 	if (nhidden) {
 		struct val *rest = const_like(p, c, arena_printf(p->arena, "%s.finite", c->name), c->type.sec, &data);

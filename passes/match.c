@@ -189,7 +189,7 @@ bool uniform_value(const struct val *v, double *x)
 {
 	int64_t n;
 
-	if (!ir_is_const(v) || (n = ir_count(v)) == 0)
+	if (!ir_is_const(v) || v->absent || (n = ir_count(v)) == 0)
 		return false;
 	*x = ir_elem(v, 0);
 	for (int64_t i = 1; i < n; i++)
