@@ -37,5 +37,6 @@ struct prog *compile_model(const struct options *, struct diag *, int *status);
 int cmd_compile(int argc, char **argv);
 int cmd_simulate(int argc, char **argv);   /* argv[0]: "sufc simulate" */
 int cmd_verify(int argc, char **argv);
+int cmd_compare(int argc, char **argv);
 int cmd_calibrate(int argc, char **argv);  /* "sufc calibrate-machine" */
 #endif

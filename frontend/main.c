@@ -12,9 +12,9 @@ print_version(FILE *to, struct argp_state *state)
 }
 
 static const struct command { const char *name; int (*run)(int, char **); } commands[] = {
-	{ "compile", cmd_compile }, { "simulate", cmd_simulate }, { "verify", cmd_verify }, { "calibrate-machine", cmd_calibrate },
+	{ "compile", cmd_compile }, { "simulate", cmd_simulate }, { "verify", cmd_verify }, { "compare", cmd_compare }, { "calibrate-machine", cmd_calibrate },
 };
-static const char *const later[] = { "compare", "fit" };
+static const char *const later[] = { "fit" };
 
 int
 main(int argc, char **argv)
@@ -32,7 +32,7 @@ main(int argc, char **argv)
 	if (argc > 1)
 		for (size_t k = 0; k < sizeof later / sizeof later[0]; k++)
 			if (!strcmp(argv[1], later[k])) {
-				fprintf(stderr, "sufc: error: the command '%s' is not in this version; commands: compile, simulate, verify, calibrate-machine [usage]\n", later[k]);
+				fprintf(stderr, "sufc: error: the command '%s' is not in this version; commands: compile, simulate, verify, compare, calibrate-machine [usage]\n", later[k]);
 				return STATUS_USAGE;
 			}
 	return cmd_compile(argc, argv);

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * cmd_compare.c -- sufc compare: what a model costs with each gate set.
+ */
+#include <string.h>
+#include "frontend/cmd.h"
+#include "frontend/compare.h"
+#include "frontend/output.h"
+
+struct args {
+	struct common common;
+	const char *network, *machine, *json, *html, *save_gates;
+	int argc; char **argv;
+};
+
+enum { KEY_NETWORK = 0x200, KEY_MACHINE, KEY_JSON, KEY_HTML, KEY_SAVE_GATES };
+
+static const struct argp_option options[] = {
+	{ "network", KEY_NETWORK, "NET", 0, "Times for this network only: lan (10 Gbit/s, 0.5 ms), wan (400 Mbit/s, 40 ms), loopback or GBPS,RTT_MS", 0 },
+	{ "machine", KEY_MACHINE, "FILE.json", 0, "Constants of calibrate-machine for the times; default ~/.cache/sufc/machine.json", 0 },
+	{ "json", KEY_JSON, "FILE", 0, "Everything as JSON (docs/costs.md); -: on standard output instead of the table", 0 },
+	{ "html", KEY_HTML, "FILE", 0, "A page that explains the costs, with charts and every layer", 0 },
+	{ "save-gates", KEY_SAVE_GATES, "FILE", 0, "Write the gate of every node, of the first strategy, for --gates=FILE", 0 },
+	{ 0 }
+};
+
+static void
+check_together(struct argp_state *state, const struct args *a)
+{
+	const struct options *o = &a->common.opt;
+	struct network net;
+	if (!o->model)
+		argp_error(state, "no MODEL.onnx was given");
+	if (o->stop_after)
+		argp_error(state, "--stop-after=%s leaves a program that is not finished: its costs are not known", o->stop_after);
+	if (o->dump && a->json && !strcmp(a->json, "-"))
+		argp_error(state, "--dump and --json=- both go to standard output: give --json a file");
+	if (a->network && !network_parse(a->network, &net))
+		argp_error(state, "--network: expected lan, wan, loopback or GBPS,RTT_MS (as in 1,10), found '%s'", a->network);
+}
+
+static error_t
+parse(int key, char *arg, struct argp_state *state)
+{
+	struct args *a = state->input;
+	switch (key) {
+	case ARGP_KEY_INIT: state->child_inputs[0] = &a->common; break;
+	case KEY_NETWORK: a->network = arg; break;
+	case KEY_MACHINE: a->machine = arg; break;
+	case KEY_JSON: a->json = arg; break;
+	case KEY_HTML: a->html = arg; break;
+	case KEY_SAVE_GATES: a->save_gates = arg; break;
+	case ARGP_KEY_END: check_together(state, a); break;
+	default: return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+/* ---- strategies ------------------------------------------------------------- */
+
+/* All sets that cover a model. */
+static void
+all_sets(struct common *c)
+{
+	c->gates_list = arena_alloc(c->arena, (size_t)ngates * sizeof *c->gates_list);
+	for (int k = 0; k < ngates; k++) {
+		int i = 0;
+		while (i < c->ngates && strcmp(c->gates_list[i], gates[k].set))
+			i++;
+		if (i == c->ngates && gates_is_set(gates[k].set))
+			c->gates_list[c->ngates++] = arena_strdup(c->arena, gates[k].set);
+	}
+}
+
+/* Compiles from the file again: passes change the program in place. */
+static int
+add_strategy(struct comparison *c, const struct args *a, int k)
+{
+	struct options opt = a->common.opt;
+	struct diag *d = diag_new(stderr, a->common.json);
+	int status;
+	opt.gates = a->common.gates_list[k];
+	diag_quiet(d, opt.quiet || k > 0);       /* once is enough; all are in the page */
+	struct prog *p = load_model(&opt, d, &status);
+	if (p)
+		status = compare_add(c, p, &opt, k == 0 ? a->save_gates : NULL);
+	if (diag_errors(d) > 1 && !a->common.json)
+		fprintf(stderr, "%s with gates %s: %d errors\n", opt.model, opt.gates, diag_errors(d));
+	ir_free(p);
+	diag_free(d);
+	return status;
+}
+
+/* ---- output -------------------------------------------------------------------- */
+
+static void write_json(const void *c, FILE *to) { compare_print_json(c, to); }
+static void write_html(const void *c, FILE *to) { compare_html(c, to); }
+
+static int
+output(const struct comparison *c, const struct args *a, struct diag *d)
+{
+	const bool json_only = a->json && !strcmp(a->json, "-");
+	int status = STATUS_OK;
+	if (json_only)
+		compare_print_json(c, stdout);
+	else
+		compare_text(c, stdout);
+	if (fflush(stdout) || ferror(stdout))
+		return output_error(d, "standard output", "the result");
+	if (a->json && !json_only)
+		status = output_file(d, c->arena, a->json, write_json, c);
+	if (a->html && !status)
+		status = output_file(d, c->arena, a->html, write_html, c);
+	return status;
+}
+
+/* Before the work: can the files be made? */
+static bool
+folders(const struct args *a, struct diag *d)
+{
+	const char *const path[] = { a->json && strcmp(a->json, "-") ? a->json : NULL, a->html, a->save_gates };
+	for (size_t k = 0; k < sizeof path / sizeof path[0]; k++)
+		if (path[k] && !output_folder(d, a->common.arena, path[k]))
+			return false;
+	return true;
+}
+
+static int
+compare(const struct args *a)
+{
+	struct comparison c;
+	struct diag *d = diag_new(stderr, a->common.json);
+	int status = folders(a, d) && compare_init(&c, &a->common.opt, a->machine, a->network, a->argc, a->argv) ? STATUS_OK : STATUS_FILES;
+	if (!status) {
+		for (int k = 0; k < a->common.ngates && !status; k++)
+			status = add_strategy(&c, a, k);
+		if (!status)
+			status = output(&c, a, d);
+		compare_free(&c);
+	}
+	diag_free(d);
+	return status;
+}
+
+int
+cmd_compare(int argc, char **argv)
+{
+	static const struct argp_child child[] = { { &common_argp, 0, NULL, 0 }, { 0 } };
+	static const struct argp argp = { options, parse, "MODEL.onnx",
+		"Show what a model costs with each gate set: keys, traffic, rounds, computation, memory, time.\v"
+		"--gates takes a list here, of gate sets and gates files: --gates=sigma,mine.gates; default: all sets.", child, NULL, NULL };
+	char *none = NULL;
+	struct args a = { .argc = argc };
+	common_init(&a.common);
+	a.common.gates_list = &none;
+	a.argv = arena_alloc(a.common.arena, (size_t)argc * sizeof *a.argv);
+	for (int k = 0; k < argc; k++)           /* parsing cuts and sorts the arguments */
+		a.argv[k] = arena_strdup(a.common.arena, argv[k]);
+	argp_parse(&argp, argc, argv, 0, NULL, &a);
+	if (!a.common.ngates)
+		all_sets(&a.common);
+	int status = compare(&a);
+	common_free(&a.common);
+	return status;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * compare_html_style.c -- style and script of the page; the script sorts tables and nothing else.
+ */
+#include "frontend/compare_html.h"
+
+const char html_style[] =
+	":root{color-scheme:light dark;--back:#fff;--card:#f5f6f8;--text:#1b1f24;--soft:#57606a;--line:#d5d9df;--link:#0b57a4;"
+	"--matmul:#4269d0;--truncate:#e0a317;--softmax:#e8604c;--gelu:#3aa6a0;--layernorm:#4b9f4a;--embedding:#9a5fe0;--other:#8a919b;--rest:#b3b9c2;"
+	"--compute:#4269d0;--bandwidth:#e0a317;--latency:#e8604c}\n"
+	"@media(prefers-color-scheme:dark){:root{--back:#14171b;--card:#1d2127;--text:#e7eaee;--soft:#a3acb7;--line:#363c45;--link:#7db4f0;"
+	"--matmul:#6d8ef0;--truncate:#efb83a;--softmax:#ff7d68;--gelu:#5cc4bd;--layernorm:#6cc06a;--embedding:#b589f2;--other:#9aa2ad;--rest:#626a75;"
+	"--compute:#6d8ef0;--bandwidth:#efb83a;--latency:#ff7d68}}\n"
+	"*{box-sizing:border-box}\n"
+	"body{margin:0;background:var(--back);color:var(--text);font:16px/1.55 system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif}\n"
+	"main{max-width:66rem;margin:0 auto;padding:1.5rem 1.25rem 4rem}\n"
+	"h1{font-size:1.7rem;line-height:1.25;margin:.5rem 0 .75rem}\n"
+	"h2{font-size:1.25rem;margin:2.75rem 0 .5rem;padding-top:1.25rem;border-top:1px solid var(--line)}\n"
+	"h3{font-size:1rem;margin:1.5rem 0 .25rem}\n"
+	"p{margin:.5rem 0;max-width:46rem}\n"
+	".soft{color:var(--soft);font-size:.9rem}\n"
+	"code,pre{font-family:ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace;font-size:.86em;overflow-wrap:anywhere}\n"
+	"pre{background:var(--card);border:1px solid var(--line);border-radius:6px;padding:.75rem 1rem;white-space:pre-wrap}\n"
+	"ol.steps{list-style:none;margin:1rem 0;padding:0;display:grid;gap:.75rem;grid-template-columns:repeat(auto-fit,minmax(15rem,1fr))}\n"
+	"ol.steps li{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:.75rem 1rem}\n"
+	"ol.steps b{display:block;margin-bottom:.25rem}\n"
+	"ol.steps p{margin:.4rem 0;font-size:.93rem}\n"
+	"dl{max-width:46rem}dt{font-weight:600;margin-top:.6rem}dd{margin:0 0 0 1.25rem}\n"
+	".wide{overflow-x:auto;border:1px solid var(--line);border-radius:8px;margin:.75rem 0}\n"
+	".tall{max-height:70vh;overflow-y:auto}\n"
+	"table{border-collapse:collapse;width:100%;font-size:.9rem}\n"
+	"th,td{padding:.4rem .7rem;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}\n"
+	"tr:last-child>*{border-bottom:0}\n"
+	"thead th{background:var(--card);white-space:nowrap;vertical-align:bottom}\n"
+	".tall thead th{position:sticky;top:0}\n"
+	"td.n,th.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}\n"
+	"tbody th{font-weight:600}\n"
+	"tbody th small{display:block;font-weight:400;color:var(--soft);font-size:.85rem;max-width:30rem}\n"
+	"td.name{min-width:14rem;max-width:26rem;overflow-wrap:anywhere}\n"
+	"tr.group th{background:var(--card)}\n"
+	"th button{all:unset;cursor:pointer;color:var(--link)}\n"
+	"th button:focus-visible{outline:2px solid var(--link);outline-offset:2px}\n"
+	"th[aria-sort=ascending] button::after{content:' \\25b2'}th[aria-sort=descending] button::after{content:' \\25bc'}\n"
+	".chart{margin:1rem 0 1.25rem}\n"
+	".chart .title{display:flex;justify-content:space-between;gap:1rem;flex-wrap:wrap;margin:0;max-width:none}\n"
+	".chart svg{display:block;width:100%;height:1.5rem;border-radius:4px}\n"
+	".parts{list-style:none;margin:.35rem 0 0;padding:0;display:flex;flex-wrap:wrap;gap:.1rem 1.1rem;font-size:.85rem;color:var(--soft)}\n"
+	".parts li{white-space:nowrap}\n"
+	".dot{display:inline-block;width:.7rem;height:.7rem;border-radius:2px;margin-right:.35rem}\n"
+	"details{margin:.75rem 0}summary{cursor:pointer;font-weight:600;padding:.25rem 0}\n"
+#define COLOUR(name) "." name "{fill:var(--" name ");background:var(--" name ")}\n"
+	COLOUR("matmul") COLOUR("truncate") COLOUR("softmax") COLOUR("gelu") COLOUR("layernorm") COLOUR("embedding") COLOUR("other") COLOUR("rest")
+	COLOUR("compute") COLOUR("bandwidth") COLOUR("latency")
+#undef COLOUR
+	"@media(max-width:32rem){body{font-size:15px}main{padding:1rem .9rem 3rem}h1{font-size:1.4rem}th,td{padding:.35rem .5rem}}\n"
+	"@media print{.tall{max-height:none}}\n";
+
+const char html_script[] =
+	"document.querySelectorAll('table.sortable').forEach(t=>{t.querySelectorAll('thead th').forEach((th,i)=>{\n"
+	"const b=document.createElement('button');b.append(...th.childNodes);th.append(b);\n"
+	"b.addEventListener('click',()=>{\n"
+	"const down=th.getAttribute('aria-sort')==='descending'||(!th.hasAttribute('aria-sort')&&!th.classList.contains('n'));\n"
+	"t.querySelectorAll('thead th').forEach(o=>o.removeAttribute('aria-sort'));\n"
+	"th.setAttribute('aria-sort',down?'ascending':'descending');\n"
+	"const key=r=>{const c=r.cells[i],v=c.dataset.v;return v===undefined?c.textContent:Number(v)};\n"
+	"const rows=[...t.tBodies[0].rows].sort((x,y)=>{const a=key(x),c=key(y),d=typeof a==='number'?a-c:a.localeCompare(c,undefined,{numeric:true});return down?d:-d});\n"
+	"t.tBodies[0].append(...rows)})})});\n";
