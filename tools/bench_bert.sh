@@ -76,6 +76,7 @@ one_run() {
 	run_pair "$program" "$key0" "$key1" "$dir/masked.weights" "$dir/run" "127.0.0.1:$(pick_port)" \
 		"${inputs[@]}" --output "$output=$dir/y.npy" || {
 		tail -n 5 "$dir"/*.log >&2
+		[[ -z $dealer ]] || kill "$dealer" # it may still wait for a reader of its pipes
 		return 1
 	}
 	[[ -z $dealer ]] || wait "$dealer"
