@@ -18,6 +18,7 @@ struct common {
 };
 void common_init(struct common *);
 void common_free(struct common *);
+char **words_copy(struct arena *, int argc, char **argv); /* parsing cuts and sorts the arguments */
 
 /* A child parser for argp: reads the options of compilation and the argument MODEL into the
  * struct common that the parent gives it as input:

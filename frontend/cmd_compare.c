@@ -152,9 +152,7 @@ cmd_compare(int argc, char **argv)
 	struct args a = { .argc = argc };
 	common_init(&a.common);
 	a.common.gates_list = &none;
-	a.argv = arena_alloc(a.common.arena, (size_t)argc * sizeof *a.argv);
-	for (int k = 0; k < argc; k++)           /* parsing cuts and sorts the arguments */
-		a.argv[k] = arena_strdup(a.common.arena, argv[k]);
+	a.argv = words_copy(a.common.arena, argc, argv);
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
 	if (!a.common.ngates)
 		all_sets(&a.common);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "backend/emit.h"
 #include "frontend/cmd.h"
+#include "frontend/compare.h"
 #include "frontend/onnx.h"
 #include "frontend/output.h"
 #include "frontend/report.h"
@@ -25,7 +26,7 @@ struct compile {
 static const struct argp_option options[] = {
 	{ "output", 'o', "OUT", 0, "OUT.c: C program and OUT.weights; OUT.ir: the program as text; no suffix: built with clang", 0 },
 	{ "lib", KEY_LIB, NULL, 0, "No main; OUT.h declares the program for a service that links libsuf", 0 },
-	{ "report", KEY_REPORT, "FILE", OPTION_ARG_OPTIONAL, "Costs by class, formats and ranges of tensors; FILE.json: costs; on standard output without FILE", 4 },
+	{ "report", KEY_REPORT, "FILE", OPTION_ARG_OPTIONAL, "Costs, formats and ranges of tensors: FILE.html explains them, FILE.json for programs; without FILE, on standard output", 4 },
 	{ "save-gates", KEY_SAVE_GATES, "FILE", 0, "Write the gate of every node, for --gates=FILE", 4 },
 	{ "suf-dir", KEY_SUF_DIR, "DIR", 0, "Prefix where libsuf is installed", 4 },
 	{ "list-ops", KEY_LIST_OPS, NULL, 0, "ONNX operators that are read", 5 },
@@ -51,12 +52,10 @@ set_output(struct argp_state *state, struct compile *c, const char *arg)
 }
 
 static void
-set_report(struct argp_state *state, struct compile *c, const char *arg)
+set_report(struct compile *c, const char *arg)
 {
 	c->want_report = true;
 	c->report = arg;
-	if (arg && !strcmp(output_suffix(arg), ".html"))
-		argp_error(state, "--report=%s: this version writes text and JSON; supported: --report=FILE.txt, --report=FILE.json", arg);
 }
 
 /* Are gates chosen once this pass is done? */
@@ -98,7 +97,7 @@ parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_INIT: state->child_inputs[0] = &c->common; break;
 	case 'o': set_output(state, c, arg); break;
 	case KEY_LIB: c->lib = true; break;
-	case KEY_REPORT: set_report(state, c, arg); break;
+	case KEY_REPORT: set_report(c, arg); break;
 	case KEY_SAVE_GATES: c->save_gates = arg; break;
 	case KEY_SUF_DIR: c->suf_dir = arg; break;
 	case KEY_LIST_OPS: c->list_ops = true; break;
@@ -138,7 +137,8 @@ list_gates(void)
 static void write_ir(const void *p, FILE *to) { ir_print(p, to); }
 static void write_ir_data(const void *p, FILE *to) { ir_print_data(p, to); }
 static void write_report(const void *p, FILE *to) { report_text(p, to); }
-static void write_json(const void *p, FILE *to) { report_json(p, to); }
+static void write_json(const void *c, FILE *to) { compare_print_json(c, to); }
+static void write_html(const void *c, FILE *to) { compare_html(c, to); }
 static void write_gates(const void *p, FILE *to) { gate_rules_write(p, to); }
 
 static int
@@ -217,8 +217,28 @@ output_program(struct prog *p, const struct compile *c, const struct suf_place *
 	return status;
 }
 
+/* Forms that rest on a comparison, with this program alone. */
+static bool
+has_suffix(const struct compile *c, const char *suffix)
+{
+	return c->report && !strcmp(output_suffix(c->report), suffix);
+}
+
 static int
-output(struct prog *p, const struct compile *c)
+output_report(struct prog *p, const struct compile *c, const struct comparison *costs)
+{
+	if (has_suffix(c, ".html"))
+		return output_file(p->diag, p->arena, c->report, write_html, costs);
+	if (has_suffix(c, ".json"))
+		return output_file(p->diag, p->arena, c->report, write_json, costs);
+	if (c->report)
+		return output_file(p->diag, p->arena, c->report, write_report, p);
+	report_text(p, stdout);
+	return STATUS_OK;
+}
+
+static int
+output(struct prog *p, const struct compile *c, const struct comparison *costs)
 {
 	struct suf_place place = { 0 };
 	int status = STATUS_OK;
@@ -232,12 +252,8 @@ output(struct prog *p, const struct compile *c)
 		status = output_c(p, c, &place);
 	else if (c->kind == OUT_PROGRAM)
 		status = output_program(p, c, &place);
-	if (!status && c->want_report) {
-		if (c->report)
-			status = output_file(p->diag, p->arena, c->report, strcmp(output_suffix(c->report), ".json") ? write_report : write_json, p);
-		else
-			report_text(p, stdout);
-	}
+	if (!status && c->want_report)
+		status = output_report(p, c, costs);
 	if (!status && (fflush(stdout) || ferror(stdout)))
 		status = output_error(p->diag, "standard output", "the result");
 	return status;
@@ -250,6 +266,7 @@ static const struct argp argp = {
 	"Other commands, with options of their own (--help):\n"
 	"  sufc simulate MODEL.onnx   the fixed-point result of the program, without a protocol\n"
 	"  sufc verify MODEL.onnx     run both parties here and compare with float, layer by layer\n"
+	"  sufc compare MODEL.onnx    what it costs with each gate set: table, JSON, a page for the browser\n"
 	"  sufc calibrate-machine     measure this machine, for predictions of run time\n\n"
 	"MODEL may be a program in text form (FILE.ir) that -o OUT.ir wrote.\n"
 	"Exit status: 0 ok, 1 usage, 2 model not supported, 3 files, 4 clang failed, 5 protocol.",
@@ -258,24 +275,50 @@ static const struct argp argp = {
 
 /* All passes; the gates are written once they are chosen. */
 static struct prog *
-compile(const struct compile *c, struct diag *d, int *status)
+compile(const struct compile *c, struct diag *d, struct comparison *costs, int *status)
 {
-	struct options first = c->common.opt;
-	if (!c->save_gates)
-		return compile_model(&first, d, status);
-	struct prog *p = load_model(&c->common.opt, d, status);
-	first.stop_after = "bind";
+	const struct options *opt = &c->common.opt;
+	struct options first = *opt;
+	struct prog *p = load_model(opt, d, status);
 	if (!p)
 		return NULL;
-	if (run_passes(p, &first, stdout)) {
-		*status = p->stage == STAGE_GATE ? output_file(d, p->arena, c->save_gates, write_gates, p) : STATUS_OK;
-		const bool more = !c->common.opt.stop_after || strcmp(c->common.opt.stop_after, "bind");
-		if (*status || !more || run_passes(p, &c->common.opt, stdout))
-			return p;
-	}
-	*status = STATUS_MODEL;
+	first.stop_after = "bind";
+	if (costs)
+		*status = compare_add(costs, p, opt, c->save_gates);
+	else if (!c->save_gates)
+		*status = run_passes(p, opt, stdout) ? STATUS_OK : STATUS_MODEL;
+	else if (!run_passes(p, &first, stdout))
+		*status = STATUS_MODEL;
+	else if (p->stage == STAGE_GATE)
+		*status = output_file(d, p->arena, c->save_gates, write_gates, p);
+	if (!*status && p->stage == STAGE_GATE && (!opt->stop_after || strcmp(opt->stop_after, "bind")) && !run_passes(p, opt, stdout))
+		*status = STATUS_MODEL;
+	if (!*status)
+		return p;
 	ir_free(p);
 	return NULL;
+}
+
+static int
+compile_and_write(const struct compile *c, struct diag *d, int argc, char **argv)
+{
+	struct comparison costs = { .n = 0 };
+	const bool want = has_suffix(c, ".html") || has_suffix(c, ".json");
+	const char *const path[] = { c->out, c->report, c->save_gates };
+	int status = STATUS_OK;
+	for (size_t k = 0; k < sizeof path / sizeof path[0]; k++)
+		if (path[k] && !output_folder(d, c->common.arena, path[k]))
+			return STATUS_FILES;
+	if (want && !compare_init(&costs, &c->common.opt, NULL, NULL, argc, argv))
+		return STATUS_FILES;
+	struct prog *p = compile(c, d, want ? &costs : NULL, &status);
+	if (p)
+		status = output(p, c, want ? &costs : NULL);
+	else if (diag_errors(d) > 1 && !c->common.json)
+		fprintf(stderr, "%s: %d errors.  See: sufc --list-ops\n", c->common.opt.model, diag_errors(d));
+	compare_free(&costs);
+	ir_free(p);
+	return status;
 }
 
 int
@@ -283,6 +326,7 @@ cmd_compile(int argc, char **argv)
 {
 	struct compile c = { 0 };
 	common_init(&c.common);
+	char **given = words_copy(c.common.arena, argc, argv);
 	argp_parse(&argp, argc, argv, 0, NULL, &c);
 	int status = STATUS_OK;
 	if (c.list_ops)
@@ -292,13 +336,7 @@ cmd_compile(int argc, char **argv)
 	if (!c.list_ops && !c.list_gates) {
 		struct diag *d = diag_new(stderr, c.common.json);
 		diag_quiet(d, c.common.opt.quiet);
-		status = c.out && !output_folder(d, c.common.arena, c.out) ? STATUS_FILES : STATUS_OK;
-		struct prog *p = status ? NULL : compile(&c, d, &status);
-		if (p && !status)
-			status = output(p, &c);
-		if (!p && diag_errors(d) > 1 && !c.common.json)
-			fprintf(stderr, "%s: %d errors.  See: sufc --list-ops\n", c.common.opt.model, diag_errors(d));
-		ir_free(p);
+		status = compile_and_write(&c, d, argc, given);
 		diag_free(d);
 	}
 	common_free(&c.common);

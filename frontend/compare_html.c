@@ -2,24 +2,16 @@
  * compare_html.c -- one page that explains what a model costs, also to readers
  * who never heard of masks and keys.  It needs nothing but itself: no network, no script.
  */
-#include <string.h>
 #include "frontend/compare_html.h"
 
 static const double gib = 1073741824;
 
 /* ---- head ------------------------------------------------------------------------ */
 
-static const char *
-file_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	return slash ? slash + 1 : path;
-}
-
 static void
 head(const struct comparison *c, FILE *to)
 {
-	const char *shape = compare_shape(c), *title = *c->model ? file_name(c->model) : "a model";
+	const char *shape = compare_shape(c), *title = *c->model ? c->model : "a model";
 	fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>Costs of ", to);
 	html_text(to, title);
 	fprintf(to, "</title>\n<style>\n%s</style>\n</head>\n<body>\n<main>\n<h1>What private answers cost: <code>", html_style);
@@ -50,12 +42,13 @@ explain(const struct comparison *c, FILE *to)
 	        unit_bytes((double)t->key[0], a), unit_bytes((double)t->key[1], b));
 	fputs("<li><b>2. Once: weights</b><p>The owner of the model adds a random number, a <b>mask</b>, to every weight and gives the result to both parties. "
 	      "It looks like noise to them and serves all runs.</p></li>\n", to);
-	fprintf(to, "<li><b>3. For each question: rounds</b><p>The question is masked, too. Both parties then compute on masked numbers. %s numbers have to be masked anew "
-	        "by both together: each sends the other a message and waits. One such exchange is a <b>round</b>; an answer takes %u of them, and a party sends and receives %s.</p></li>\n",
-	        "Again and again", t->rounds, unit_bytes((double)(t->sent[0] + t->sent[1]), a));
-	fputs("</ol>\n<p>Two limits follow. A line of a given speed needs its time for the bytes, and no round is shorter than the way of a message from one party to the other, "
-	      "however fast the line. What is sent is masked with numbers that only the dealer knows in full: each message on its own is noise. "
-	      "All this holds as long as the dealer works with neither party and everybody runs the program as it is.</p>\n", to);
+	fprintf(to, "<li><b>3. For each question: rounds</b><p>The question is masked, too. Both parties compute on masked numbers. After a product, a comparison or a look-up "
+	        "each of them holds one half of the result, with a fresh mask on it; to go on they send each other their halves and wait. One such exchange is a <b>round</b>. "
+	        "An answer takes %u rounds, in which a party sends and receives %s.</p></li>\n", t->rounds, unit_bytes((double)(t->sent[0] + t->sent[1]), a));
+	fputs("</ol>\n<p>So three things limit how fast answers come: how fast the parties compute, how many bytes the line carries in a second, and how long a message "
+	      "is on its way: no round is shorter than that, however fast the line.</p>\n"
+	      "<p>Why this is private: whatever is sent carries a mask that the receiver does not know, so it looks like noise. "
+	      "That holds as long as the dealer works with neither party, the two parties do not work together, and everybody runs the program as it is.</p>\n", to);
 }
 
 /* ---- summary ------------------------------------------------------------------------ */
@@ -115,21 +108,21 @@ static void
 summary(const struct comparison *c, FILE *to)
 {
 	static const struct line lines[] = {
-		{ "Key of party 0", "from the dealer, before; good for one answer", key0, NULL, unit_bytes },
-		{ "Key of party 1", "", key1, NULL, unit_bytes },
+		{ "Key of party 0", "from the dealer, before; good for one answer", key0, their_key, unit_bytes },
+		{ "Key of party 1", "", key1, their_key, unit_bytes },
 		{ "Sent and received by a party", "while the answer is computed, both directions together", comm, their_comm, unit_bytes },
 		{ "Sent by party 0", "", sent0, NULL, unit_bytes },
 		{ "Sent by party 1", "", sent1, NULL, unit_bytes },
 		{ "Rounds", "times that both send a message and wait for the other's", rounds, NULL, whole },
 		{ "Time on a LAN", "predicted: 10 Gbit/s, round trip 0.5 ms", lan, NULL, unit_time },
 		{ "Time on a WAN", "predicted: 400 Mbit/s, round trip 40 ms", wan, NULL, unit_time },
-		{ "Work of the dealer", "predicted: making both keys", dealer_ms, their_keygen, unit_time },
+		{ "Work of the dealer", "making both keys; predicted (published: measured on GPUs)", dealer_ms, their_keygen, unit_time },
 		{ "AES calls of the dealer", "all random-looking numbers come from the cipher AES; calls are a measure of work", aes_dealer, NULL, unit_count },
 		{ "AES calls of party 0", "", aes0, NULL, unit_count },
 		{ "AES calls of party 1", "", aes1, NULL, unit_count },
 		{ "Multiply-adds of party 0", "of whole numbers, most of them in products of matrices", mul0, NULL, unit_count },
 		{ "Multiply-adds of party 1", "", mul1, NULL, unit_count },
-		{ "Memory of party 0", "at most, during a run; keys are read bit by bit", peak0, NULL, unit_bytes },
+		{ "Memory of party 0", "at most, during a run; keys are read piece by piece", peak0, NULL, unit_bytes },
 		{ "Memory of party 1", "", peak1, NULL, unit_bytes },
 		{ "Bits of a number", "the widest numbers that are computed on", ring, NULL, whole },
 	};
@@ -154,7 +147,7 @@ summary(const struct comparison *c, FILE *to)
 	for (size_t k = 0; k < sizeof only_published / sizeof only_published[0] && c->npub; k++)
 		line(c, to, &only_published[k]);
 	fputs("</tbody></table></div>\n<p class=\"soft\">Bytes, rounds and calls are exact: a run takes just these. 1 KiB is 1024 bytes, 1 MiB 1024 KiB, 1 GiB 1024 MiB. ", to);
-	fputs("Files of keys have a header of 256 bytes besides; encryption of the line adds about 1 % to what is sent.</p>\n", to);
+	fputs("Files of keys have a header of 256 bytes besides; encryption of the line adds a little to what is sent.</p>\n", to);
 }
 
 /* ---- the rest -------------------------------------------------------------------------- */

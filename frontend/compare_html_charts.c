@@ -8,60 +8,76 @@ static const double gib = 1073741824;
 
 /* ---- bytes by class ------------------------------------------------------------ */
 
-enum bytes_of { COMM, KEY0, KEY1 };
+typedef double bytes_in(const struct cost_row *);
 
-static double
-bytes_in(const struct cost_row *r, enum bytes_of what)
-{
-	return what == COMM ? (double)(r->sent[0] + r->sent[1]) : (double)r->key[what == KEY1];
-}
+static double comm(const struct cost_row *r) { return (double)(r->sent[0] + r->sent[1]); }
+static double key0(const struct cost_row *r) { return (double)r->key[0]; }
+static double key1(const struct cost_row *r) { return (double)r->key[1]; }
 
-static int
-strategy_parts(const struct strategy *s, enum bytes_of what, struct html_part *part)
+static void
+strategy_bar(FILE *to, const char *title, const struct strategy *s, bytes_in *get, double longest)
 {
+	struct html_part part[COMPARE_CLASSES];
 	int n = 0;
 	for (int k = 0; k < COMPARE_CLASSES; k++) {
 		const struct cost_row *r = compare_class(s, compare_classes[k]);
 		if (r)
-			part[n++] = (struct html_part){ compare_classes[k], compare_classes[k], bytes_in(r, what) };
+			part[n++] = (struct html_part){ compare_classes[k], compare_classes[k], get(r) };
 	}
-	return n;
+	html_bar(to, title, part, n, longest, unit_bytes);
 }
 
-static int
-published_parts(const struct published *p, enum bytes_of what, struct html_part *part)
+/* Communication by class as far as it was published; nothing is known of keys. */
+static void
+published_bar(FILE *to, const char *title, const struct published *p, double all, bool classes, double longest)
 {
-	double rest = what == COMM ? p->comm : p->key;
+	struct html_part part[COMPARE_CLASSES + 1];
 	int n = 0;
-	for (int k = 0; k < COMPARE_CLASSES && what == COMM; k++) {
-		double x = published_class_gib(p, compare_classes[k]);
+	for (int k = 0; k < COMPARE_CLASSES && classes; k++) {
+		const double x = published_class_gib(p, compare_classes[k]) * gib;
 		if (x > 0)
-			part[n++] = (struct html_part){ compare_classes[k], compare_classes[k], x * gib };
-		rest -= x;
+			part[n++] = (struct html_part){ compare_classes[k], compare_classes[k], x };
+		all -= x;
 	}
-	part[n] = (struct html_part){ n ? "the rest, not published by class" : "not published by class", "rest", rest > 0 ? rest * gib : 0 };
-	return n + 1;
+	part[n] = (struct html_part){ n ? "the rest, not published by class" : "not published by class", "rest", all > 0 ? all : 0 };
+	html_bar(to, title, part, n + 1, longest, unit_bytes);
+}
+
+static double
+more(double a, double b)
+{
+	return a > b ? a : b;
 }
 
 static void
-byte_bars(const struct comparison *c, FILE *to, enum bytes_of what)
+key_bars(const struct comparison *c, FILE *to)
 {
-	struct html_part part[COMPARE_CLASSES + 1];
 	double longest = 0;
 	for (int k = 0; k < c->n; k++)
-		longest = bytes_in(&c->v[k].cost.total, what) > longest ? bytes_in(&c->v[k].cost.total, what) : longest;
-	for (int k = 0; k < c->npub; k++) {
-		double x = gib * (what == COMM ? c->pub[k]->comm : c->pub[k]->key);
-		longest = x > longest ? x : longest;
-	}
+		longest = more(longest, more(key0(&c->v[k].cost.total), key1(&c->v[k].cost.total)));
+	for (int k = 0; k < c->npub; k++)
+		longest = more(longest, c->pub[k]->key * gib);
 	for (int k = 0; k < c->n; k++) {
-		const char *whose = what == COMM ? "" : what == KEY0 ? ", party 0" : ", party 1";
-		html_bar(to, arena_printf(c->arena, "%s%s", c->v[k].gates, whose), part, strategy_parts(&c->v[k], what, part), longest, unit_bytes);
+		strategy_bar(to, arena_printf(c->arena, "gates %s, party 0", c->v[k].gates), &c->v[k], key0, longest);
+		strategy_bar(to, arena_printf(c->arena, "gates %s, party 1", c->v[k].gates), &c->v[k], key1, longest);
 	}
 	for (int k = 0; k < c->npub; k++)
-		if ((what == COMM ? c->pub[k]->comm : c->pub[k]->key) > 0 && what != KEY1)
-			html_bar(to, arena_printf(c->arena, "%s, published%s", c->pub[k]->system, what == COMM ? "" : ", each party"), part, published_parts(c->pub[k], what, part),
-			         longest, unit_bytes);
+		if (c->pub[k]->key > 0)
+			published_bar(to, arena_printf(c->arena, "%s, published, each party", c->pub[k]->system), c->pub[k], c->pub[k]->key * gib, false, longest);
+}
+
+static void
+comm_bars(const struct comparison *c, FILE *to)
+{
+	double longest = 0;
+	for (int k = 0; k < c->n; k++)
+		longest = more(longest, comm(&c->v[k].cost.total));
+	for (int k = 0; k < c->npub; k++)
+		longest = more(longest, c->pub[k]->comm * gib);
+	for (int k = 0; k < c->n; k++)
+		strategy_bar(to, arena_printf(c->arena, "gates %s", c->v[k].gates), &c->v[k], comm, longest);
+	for (int k = 0; k < c->npub; k++)
+		published_bar(to, arena_printf(c->arena, "%s, published", c->pub[k]->system), c->pub[k], c->pub[k]->comm * gib, true, longest);
 }
 
 static const char *
@@ -90,10 +106,9 @@ html_charts(const struct comparison *c, FILE *to)
 		if (compare_has_class(c, compare_classes[k]))
 			fprintf(to, "<dt><span class=\"dot %s\"></span>%s</dt><dd>%s</dd>\n", compare_classes[k], compare_classes[k], class_text(compare_classes[k]));
 	fputs("</dl>\n<h3>Key of a party, for one run</h3>\n", to);
-	byte_bars(c, to, KEY0);
-	byte_bars(c, to, KEY1);
+	key_bars(c, to);
 	fputs("<h3>Sent and received by a party, in one run</h3>\n<p class=\"soft\">What one party sends the other receives, so both parties have the same sum.</p>\n", to);
-	byte_bars(c, to, COMM);
+	comm_bars(c, to);
 }
 
 /* ---- time ------------------------------------------------------------------------- */
@@ -106,17 +121,17 @@ time_bars(const struct comparison *c, FILE *to, int net)
 	for (int k = 0; k < c->n; k++)
 		longest = c->v[k].time[net].p.online_ms > longest ? c->v[k].time[net].p.online_ms : longest;
 	if (!strcmp(n->name, "lan") || !strcmp(n->name, "wan"))
-		fprintf(to, "<h3>%s: %g Gbit/s, round trip %g ms</h3>\n", !strcmp(n->name, "lan") ? "LAN, both parties in one building" : "WAN, parties in two cities", n->gbps, n->rtt_ms);
-	else {
-		fputs("<h3>", to);
-		html_text(to, n->name);
-		fputs("</h3>\n", to);
-	}
+		fprintf(to, "<h3>%s: %g %s, round trip %g ms</h3>\n", !strcmp(n->name, "lan") ? "LAN, both parties in one building" : "WAN, parties in two cities",
+		        n->gbps < 1 ? n->gbps * 1e3 : n->gbps, n->gbps < 1 ? "Mbit/s" : "Gbit/s", n->rtt_ms);
+	else if (n->gbps > 0)
+		fprintf(to, "<h3>Your network: %g Gbit/s, round trip %g ms</h3>\n", n->gbps, n->rtt_ms);
+	else
+		fputs("<h3>Both parties on this machine</h3>\n", to);
 	for (int k = 0; k < c->n; k++) {
 		const struct timing *t = &c->v[k].time[net];
 		const struct html_part part[] = { { "computing", "compute", t->p.compute_ms }, { "bytes on the line", "bandwidth", t->bandwidth_ms },
 		                                  { "waiting for rounds", "latency", t->latency_ms } };
-		html_bar(to, c->v[k].gates, part, 3, longest, unit_time);
+		html_bar(to, arena_printf(c->arena, "gates %s", c->v[k].gates), part, 3, longest, unit_time);
 	}
 }
 

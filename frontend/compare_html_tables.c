@@ -16,7 +16,7 @@ number(FILE *to, double x, const char *(*unit)(double, char *))
 static void
 text_cell(FILE *to, const char *text)
 {
-	fputs("<td>", to);
+	fputs("<td class=\"one\">", to);
 	html_text(to, text);
 	fputs("</td>", to);
 }
@@ -73,7 +73,7 @@ node_row(FILE *to, const struct node_cost *n)
 		fprintf(to, "%d", n->layer);
 	fputs("</td>", to);
 	text_cell(to, n->op);
-	fprintf(to, "<td><span class=\"dot %s\"></span>%s</td>", n->klass, n->klass);
+	fprintf(to, "<td class=\"one\"><span class=\"dot %s\"></span>%s</td>", n->klass, n->klass);
 	row_cells(to, &n->row);
 	text_cell(to, n->gate);
 	fputs("</tr>\n", to);

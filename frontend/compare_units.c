@@ -5,14 +5,14 @@
 #include "frontend/compare.h"
 
 static const char *
-scaled(double x, double base, const char *const *unit, int n, char *text)
+scaled(double x, double base, double next, const char *const *unit, int n, char *text)
 {
 	int k = 0;
-	while (x >= base * 0.9995 && k < n - 1) {
+	while (x >= next && k < n - 1) {
 		x /= base;
 		k++;
 	}
-	snprintf(text, 24, "%.*f %s", k == 0 || x >= 999.5 ? 0 : x >= 99.95 ? 1 : x >= 9.995 ? 2 : 3, x, unit[k]);
+	snprintf(text, 24, "%.*f %s", k == 0 ? 0 : x >= 99.95 ? 1 : x >= 9.995 ? 2 : 3, x, unit[k]);
 	return text;
 }
 
@@ -20,14 +20,14 @@ const char *
 unit_bytes(double bytes, char *text)
 {
 	static const char *const unit[] = { "B", "KiB", "MiB", "GiB", "TiB" };
-	return scaled(bytes, 1024, unit, 5, text);
+	return scaled(bytes, 1024, 500, unit, 5, text);
 }
 
 const char *
 unit_count(double n, char *text)
 {
 	static const char *const unit[] = { "", "k", "M", "G", "T" };
-	scaled(n, 1000, unit, 5, text);
+	scaled(n, 1000, 999.5, unit, 5, text);
 	text[strlen(text) - (n < 999.5)] = 0; /* no blank where there is no unit */
 	return text;
 }

@@ -239,6 +239,15 @@ common_free(struct common *c)
 	arena_free(c->arena);
 }
 
+char **
+words_copy(struct arena *a, int n, char **words)
+{
+	char **copy = arena_alloc(a, ((size_t)n + 1) * sizeof *copy);
+	for (int k = 0; k < n; k++)
+		copy[k] = arena_strdup(a, words[k]);
+	return copy;
+}
+
 /* ---- models --------------------------------------------------------------- */
 
 static bool

@@ -7,7 +7,6 @@
 #include "passes/passes.h"
 
 void report_text(const struct prog *, FILE *);
-void report_json(const struct prog *, FILE *);
 json_t *cost_json(const struct prog *);      /* one program's part of it; keys are in report_json.c */
 int report_ring(const struct prog *);        /* the widest ring, bits */
 /* 1234567 -> "1.23 MB"; text: at least 24 bytes. */

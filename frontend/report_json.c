@@ -10,7 +10,6 @@
  *     "classes": {NAME: {"comm_bytes", "key_bytes", "rounds"}}}]}
  */
 #include <jansson.h>
-#include <string.h>
 #include "frontend/report.h"
 
 static json_t *
@@ -42,20 +41,9 @@ cost_json(const struct prog *p)
 		json_object_set_new(classes, c.klass[k].klass, class_json(&c.klass[k]));
 	const struct cost_row *t = &c.total;
 	return json_pack("{ss ss si so so si so so so so so so so}",
-		"gates", o && o->gates && strcmp(o->gates, "auto") ? o->gates : "sigma", "weights", "masked", "ring_bits", report_ring(p),
+		"gates", gates_label(o), "weights", "masked", "ring_bits", report_ring(p),
 		"rounds", number(t->rounds), "comm_bytes", number(t->sent[0] + t->sent[1]), "offline_comm_bytes", 0,
 		"key_bytes", pair(t->key), "sent_bytes", pair(t->sent),
 		"prg_calls", json_pack("[ooo]", number(t->prg[0]), number(t->prg[1]), number(t->prg[2])),
 		"mul_adds", pair(t->mul_adds + 1), "peak_bytes", pair(c.peak), "unpacked_key_bytes", number(t->words), "classes", classes);
-}
-
-void
-report_json(const struct prog *p, FILE *to)
-{
-	json_t *all = json_pack("{ss s[o]}", "model", p->opt && p->opt->model ? p->opt->model : p->name, "strategies", cost_json(p));
-	if (!all)
-		BUG("out of memory for the report");
-	json_dumpf(all, to, JSON_INDENT(1));
-	fputc('\n', to);
-	json_decref(all);
 }
