@@ -1,0 +1,768 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * view_test.c -- what one party sees tells nothing: in small rings, over many sessions with the same secrets, all that a
+ * party holds and receives (masked inputs and weights, its key, its own stream words, the peer's messages) is uniform, and
+ * the same for other secrets.
+ *
+ * A session's view is a row of bits.  Every column, every exclusive or of two columns and every four neighbours must be
+ * uniform, and no exclusive or of any number of columns may be constant (their rank over GF(2) is full).  The peer's messages
+ * enter in three forms: as they are; opened, less the own pad; opened.  Each form with all the rest is uniform when every pad
+ * is fresh.  Seeds are fixed: the result is always the same.  Chances below are under 1e-13 for one column in any case.
+ *
+ * The linker puts a wrapper around prg_stream: there own words are recorded, and there a pad is forgotten or used twice,
+ * by dealer and party alike, which the statistics must see for nearly every stream of the honest party.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <malloc.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "step_harness.h"
+#include <cmocka.h>
+
+void __real_prg_stream(enum suf_isa, const struct prg_stream_key *, uint32_t, uint32_t, uint64_t, size_t, unsigned, uint64_t *);
+void __wrap_prg_stream(enum suf_isa, const struct prg_stream_key *, uint32_t, uint32_t, uint64_t, size_t, unsigned, uint64_t *);
+enum suf_isa __real_suf_cpu_best(void);
+enum suf_isa __wrap_suf_cpu_best(void);
+enum suf_err __real_suf_source_read(struct suf_source *, void *, size_t);
+enum suf_err __wrap_suf_source_read(struct suf_source *, void *, size_t);
+
+enum {
+	MOST = 2048, WORDS = 32, SESSIONS = 64 * WORDS, LATER = 64 * 14, FAULTY = 64 * 13, /* of long programs, with faults */
+	BATCH = 64, LABELS = 64, ELEMENTS = 16, NPROG = 9, TAG_PAD = 0x100
+};
+static const double far_off = 8.5, /* standard deviations */ far_off_chi = 113; /* 15 degrees of freedom */
+
+/* ---- a party's view --------------------------------------------------------------- */
+
+enum form { HELD, SENT, LESS_PAD, OPENED, NFORM };
+struct label { uint32_t id, tag; unsigned bits; int party; uint64_t end; };
+struct view {
+	uint32_t n, at, session;         /* columns; next one of this session */
+	uint8_t form[MOST];
+	uint64_t col[MOST][WORDS];
+	struct label label[LABELS]; uint32_t nlabel; /* own streams of this session, each once */
+	uint64_t pad[LABELS][ELEMENTS];  /* their last words */
+};
+struct secrets { struct prg_seed seed[2], model[2], client; uint64_t session; };
+static size_t keep;                      /* elements (bytes of the key) that are looked at: the last of every request */
+static _Thread_local struct view *view_here;
+static _Thread_local const struct secrets *now;
+
+static void
+put(struct view *v, enum form form, uint64_t value, unsigned bits)
+{
+	for (unsigned k = 0; k < bits; k++, v->at++) {
+		if (v->at == MOST)
+			fail_msg("a view has more than %d bits", MOST);
+		v->form[v->at] = (uint8_t)form;
+		v->col[v->at][v->session / 64] |= (value >> k & 1) << v->session % 64;
+	}
+}
+
+/* ---- streams, right and wrong ------------------------------------------------------- */
+
+enum fault { NONE, ZERO, AGAIN, TWINS };         /* forgotten; another label's words; neighbours share a word */
+static struct { enum fault fault; struct label at, from; } mutation;
+
+static void
+record_words(struct view *v, const struct label *l, size_t count, const uint64_t *out)
+{
+	size_t n = count < keep ? count : keep;
+	const bool roots = l->bits == 64;        /* a root's first word holds all of a small domain */
+	for (uint32_t k = 0; k < v->nlabel; k++) /* a pad as a mask share: seen before */
+		if (v->label[k].id == l->id && v->label[k].tag == l->tag && v->label[k].end == l->end)
+			return;
+	if (count >= SUF_BLOCK && count % SUF_BLOCK == 0 && !roots) /* a whole block before those that are looked at */
+		return;
+	assert_true(v->nlabel < LABELS);
+	memcpy(v->pad[v->nlabel], out + count - n, n * 8);
+	v->label[v->nlabel++] = *l;
+	for (size_t i = count - n; i < count; i++)
+		if (!roots || i % 2 == 0)
+			put(v, HELD, out[i], roots ? 8 : l->bits);
+}
+
+static int
+party_of(const struct prg_stream_key *key)
+{
+	for (int p = 0; p < 2; p++)
+		if (memcmp(key->round_key, now->seed[p].b, 16) == 0)
+			return p;
+	return -1;
+}
+
+void
+__wrap_prg_stream(enum suf_isa isa, const struct prg_stream_key *key, uint32_t id, uint32_t tag, uint64_t first, size_t count, unsigned bits,
+                  uint64_t *out)
+{
+	const struct label l = { id, tag, bits, party_of(key), first + count };
+	const bool hit = mutation.fault != NONE && l.party == mutation.at.party && id == mutation.at.id && tag == mutation.at.tag;
+	if (hit && mutation.fault == AGAIN)
+		__real_prg_stream(isa, key, mutation.from.id, mutation.from.tag, first, count, bits, out);
+	else
+		__real_prg_stream(isa, key, id, tag, first, count, bits, out);
+	for (size_t i = 0; hit && mutation.fault != AGAIN && i < count; i++)
+		out[i] = mutation.fault == ZERO ? 0 : out[i & (bits == 64 ? ~(size_t)2 : ~(size_t)1)];
+	if (view_here && count)
+		record_words(view_here, &l, count, out);
+}
+
+/* Asking the processor is slow in a virtual machine, and every session asks. */
+static enum suf_isa best;
+enum suf_isa
+__wrap_suf_cpu_best(void)
+{
+	return best;
+}
+
+/* What the party reads from its key: the end of a block that is not whole. */
+enum suf_err
+__wrap_suf_source_read(struct suf_source *s, void *to, size_t n)
+{
+	enum suf_err e = __real_suf_source_read(s, to, n);
+	const uint8_t *p = to;
+	const bool whole_block = n % (SUF_BLOCK / 8) == 0;
+	for (size_t i = n > keep ? n - keep : 0; view_here && !whole_block && !e && i < n; i++)
+		put(view_here, HELD, p[i], 8);
+	return e;
+}
+
+/* ---- sessions -------------------------------------------------------------------------- */
+
+/* The pad of the step that made an opened value, if no local step lies between. */
+static const uint64_t *
+own_pad(const struct harness *h, const struct view *v, struct suf_ref at)
+{
+	for (uint32_t i = 0; i < h->nitem; i++)
+		for (uint32_t k = 0; k < SUF_MAX_OUT; k++) {
+			const struct suf_step *s = &h->item[i].s;
+			if (s->op == SUF_open || suf_step_desc[s->op].form != FORM_SHARED || s->out[k].space != SUF_WIRE || s->out[k].at != at.at)
+				continue;
+			for (uint32_t j = 0; j < v->nlabel; j++)
+				if (v->label[j].id == s->id && v->label[j].tag == TAG_PAD + k)
+					return v->pad[j];
+		}
+	return NULL;
+}
+
+static void
+record_opened(const struct harness *h, struct suf_run *r, const struct suf_step *s, const uint64_t *share)
+{
+	const uint64_t m = ring_mask(s->m), *x = run_wire(r, s->out[0]), *pad = own_pad(h, view_here, s->in[0]);
+	const uint64_t half = s->round_half && s->s && r->party == 0 ? 1ull << (s->s - 1) : 0;
+	const size_t n = s->count < keep ? (size_t)s->count : keep;
+	for (size_t i = 0; i < n; i++) {
+		uint64_t at = s->count - n + i, own = ((share[at] + half) & ring_mask(s->n)) >> s->s;
+		put(view_here, SENT, (x[at] - own) & m, s->m);
+		if (pad)
+			put(view_here, LESS_PAD, (x[at] - (pad[i] >> s->s)) & m, s->m);
+		put(view_here, OPENED, x[at], s->m);
+	}
+}
+
+/* Shares are kept until the round is over. */
+static enum suf_err
+body(struct suf_run *r)
+{
+	const struct harness *h = (const struct harness *)r->prog;
+	uint64_t *share = r->mode == RUN_PARTY ? malloc(h->wires * 8) : NULL;
+	enum suf_err e = SUF_OK;
+	for (uint32_t i = 0, first = 0; i < h->nitem && !e; i++) {
+		e = suf_step(r, &h->item[i].s);
+		if (e || !h->item[i].round_after)
+			continue;
+		if (share)
+			memcpy(share, r->wire, h->wires * 8);
+		e = suf_round(r);
+		for (; share && !e && first <= i; first++)
+			if (h->item[first].s.op == SUF_open)
+				record_opened(h, r, &h->item[first].s, share + h->item[first].s.in[0].at);
+	}
+	free(share);
+	return e;
+}
+
+static void
+give(struct suf_run *r, const struct secrets *s)
+{
+	for (int p = 0; p < 2; p++)
+		if (r->mode == RUN_DEAL || r->party == p) {
+			prg_stream_init(&r->seed[p], &s->seed[p]);
+			prg_stream_init(&r->model[p], &s->model[p]);
+		}
+	if (r->mode == RUN_DEAL)
+		prg_stream_init(&r->client, &s->client);
+	r->session = s->session;
+	r->outside_client = true;        /* neither party knows an input's mask */
+}
+
+struct session { struct secrets s; struct suf_sink *key[2], *client; uint64_t *x_hat[8], *w_hat[8]; };
+struct side { struct harness *h; int party; struct suf_chan *chan; struct session *session; uint32_t n, first; struct view *view; enum suf_err err; };
+
+static void *
+side_thread(void *p)
+{
+	struct side *a = p;
+	struct view *v = a->view;
+	struct suf_run *r = malloc(sizeof *r);
+	for (uint32_t i = 0; i < a->n && !a->err; i++) {
+		struct session *s = &a->session[i];
+		now = &s->s;
+		v->at = v->nlabel = 0;
+		v->session = a->first + i;
+		a->err = run_init(r, &a->h->prog, RUN_PARTY);
+		r->party = a->party;
+		give(r, &s->s);
+		r->input_masked = true;
+		r->input = (const uint64_t *const *)s->x_hat;
+		r->weight = (const uint64_t *const *)s->w_hat;
+		r->chan = a->chan;
+		if (!a->err)
+			a->err = suf_source_memory(&r->key, suf_sink_data(s->key[a->party]), suf_sink_bytes(s->key[a->party]));
+		view_here = v;
+		for (uint32_t k = 0; k < a->h->prog.ninput + a->h->prog.nweight; k++) {
+			bool in = k < a->h->prog.ninput;
+			uint32_t j = in ? k : k - a->h->prog.ninput;
+			uint64_t count = in ? a->h->in_count[j] : a->h->weight_count[j];
+			for (uint64_t e = count > keep ? count - keep : 0; e < count; e++)
+				put(v, HELD, in ? s->x_hat[j][e] : s->w_hat[j][e], in ? a->h->input[j].bits : a->h->weight[j].bits);
+		}
+		if (!a->err)
+			a->err = run_start(r);
+		view_here = NULL;
+		suf_source_close(r->key);
+		run_done(r);
+		assert_true(v->session == 0 || v->at == v->n);
+		v->n = v->at;
+	}
+	free(r);
+	return NULL;
+}
+
+/* v + r for an input or a weight. */
+static uint64_t *
+mask(const uint64_t *v, uint64_t count, unsigned bits, const struct prg_seed *seed, int nseed, uint32_t id, uint32_t tag)
+{
+	uint64_t *to = malloc(count * 8), *pad = malloc(count * 8);
+	memcpy(to, v, count * 8);
+	for (int k = 0; k < nseed; k++) {
+		struct prg_stream_key key;
+		prg_stream_init(&key, &seed[k]);
+		prg_stream(suf_cpu_best(), &key, id, tag, 0, count, bits, pad);
+		for (uint64_t i = 0; i < count; i++)
+			to[i] = (to[i] + pad[i]) & ring_mask(bits);
+	}
+	free(pad);
+	return to;
+}
+
+static void
+deal(struct harness *h, struct session *s)
+{
+	struct suf_run *d = malloc(sizeof *d);
+	now = &s->s;
+	assert_int_equal(run_init(d, &h->prog, RUN_DEAL), SUF_OK);
+	give(d, &s->s);
+	for (int p = 0; p < 2; p++) {
+		assert_int_equal(suf_sink_memory(&s->key[p]), SUF_OK);
+		d->sink[p] = s->key[p];
+	}
+	assert_int_equal(run_start(d), SUF_OK);
+	run_done(d);
+	free(d);
+	for (uint32_t k = 0; k < h->prog.ninput; k++)
+		s->x_hat[k] = mask(h->in_data[k], h->in_count[k], h->input[k].bits, &s->s.client, 1, h->input[k].step, RUN_TAG_INPUT);
+	for (uint32_t k = 0; k < h->prog.nweight; k++)
+		s->w_hat[k] = mask(h->weight_data[k], h->weight_count[k], h->weight[k].bits, s->s.model, 2, k + 1, 0);
+}
+
+static void
+session_free(struct session *s)
+{
+	for (int p = 0; p < 2; p++)
+		assert_int_equal(suf_sink_finish(s->key[p], false), SUF_OK);
+	for (int k = 0; k < 8; k++) {
+		free(s->x_hat[k]);
+		free(s->w_hat[k]);
+	}
+}
+
+/* The same seeds at each call of a test: what differs is the secrets, or the fault. */
+static void
+fixed_seeds(struct secrets *s, uint32_t session, uint32_t stream)
+{
+	static const struct prg_seed root = { "seeds of a test" };
+	struct prg_stream_key key;
+	prg_stream_init(&key, &root);
+	__real_prg_stream(SUF_ISA_PORTABLE, &key, session, stream, 0, sizeof *s / 8, 64, (uint64_t *)(void *)s);
+}
+
+static void
+run_sessions(struct harness *h, uint32_t n, uint32_t stream, struct view *view[2])
+{
+	struct suf_chan *pair[2];
+	struct session *batch = calloc(BATCH, sizeof *batch);
+	assert_int_equal(suf_chan_pair(pair), SUF_OK);
+	memset(view[0], 0, sizeof *view[0]);
+	memset(view[1], 0, sizeof *view[1]);
+	h->prog.wire_elems = h->wires;
+	h->prog.body = body;
+	for (uint32_t at = 0; at < n; at += BATCH) {
+		struct side side[2];
+		pthread_t thread;
+		memset(batch, 0, BATCH * sizeof *batch);
+		for (uint32_t i = 0; i < BATCH; i++) {
+			fixed_seeds(&batch[i].s, at + i, stream);
+			deal(h, &batch[i]);
+		}
+		for (int p = 0; p < 2; p++)
+			side[p] = (struct side){ h, p, pair[p], batch, BATCH, at, view[p], SUF_OK };
+		assert_int_equal(pthread_create(&thread, NULL, side_thread, &side[0]), 0);
+		side_thread(&side[1]);
+		pthread_join(thread, NULL);
+		assert_int_equal(side[0].err, SUF_OK);
+		assert_int_equal(side[1].err, SUF_OK);
+		for (uint32_t i = 0; i < BATCH; i++)
+			session_free(&batch[i]);
+	}
+	free(batch);
+	suf_chan_close(pair[0]);
+	suf_chan_close(pair[1]);
+}
+
+/* ---- statistics ------------------------------------------------------------------------- */
+
+struct verdict { double worst, chi; uint32_t constant; bool differs; uint32_t columns; };
+
+/* The columns of one form of the messages, gathered. */
+static uint32_t
+gather(const struct view *v, enum form form, uint64_t (*to)[WORDS])
+{
+	uint32_t n = 0;
+	for (uint32_t k = 0; k < v->n; k++)
+		if (v->form[k] == HELD || v->form[k] == form)
+			memcpy(to[n++], v->col[k], sizeof v->col[k]);
+	return n;
+}
+
+static uint32_t
+ones_of(const uint64_t *a, const uint64_t *b, uint32_t words)
+{
+	uint64_t n = 0;
+	for (uint32_t w = 0; w < words; w++) { /* two bits, four, bytes, summed */
+		uint64_t x = a[w] ^ (b ? b[w] : 0);
+		x -= x >> 1 & 0x5555555555555555ull;
+		x = (x & 0x3333333333333333ull) + (x >> 2 & 0x3333333333333333ull);
+		n += ((x + (x >> 4)) & 0x0f0f0f0f0f0f0f0full) * 0x0101010101010101ull >> 56;
+	}
+	return (uint32_t)n;
+}
+
+/* Exclusive ors of any columns, and of all ones, that are 0 in every session. */
+static uint32_t
+dependent(uint64_t (*row)[WORDS], uint32_t n, uint32_t words)
+{
+	uint32_t rank = 0;
+	memset(row[n++], 0xff, words * 8);
+	for (uint32_t bit = 0; bit < 64 * words && rank < n; bit++) {
+		uint32_t k = rank;
+		while (k < n && !(row[k][bit / 64] >> bit % 64 & 1))
+			k++;
+		if (k == n)
+			continue;
+		for (uint32_t w = 0; w < words; w++) {
+			uint64_t t = row[k][w];
+			row[k][w] = row[rank][w];
+			row[rank][w] = t;
+		}
+		for (k++; k < n; k++)
+			if (row[k][bit / 64] >> bit % 64 & 1)
+				for (uint32_t w = bit / 64; w < words; w++)
+					row[k][w] ^= row[rank][w];
+		rank++;
+	}
+	return n - rank;
+}
+
+static void
+cells(uint64_t (*col)[WORDS], uint32_t words, double to[16])
+{
+	for (int k = 0; k < 16; k++)
+		to[k] = 0;
+	for (uint32_t i = 0; i < 64 * words; i++) {
+		unsigned v = 0;
+		for (int k = 0; k < 4; k++)
+			v |= (unsigned)(col[k][i / 64] >> i % 64 & 1) << k;
+		to[v]++;
+	}
+}
+
+static void
+judge_fours(uint64_t (*a)[WORDS], uint64_t (*b)[WORDS], uint32_t n, uint32_t words, struct verdict *to)
+{
+	const double want = 4.0 * words;
+	for (uint32_t i = 0; i + 4 <= n; i += 4) {
+		double x[16], y[16], chi = 0, both = 0;
+		cells(a + i, words, x);
+		if (b)
+			cells(b + i, words, y);
+		for (int k = 0; k < 16; k++) {
+			chi += (x[k] - want) * (x[k] - want) / want;
+			both += b && x[k] + y[k] > 0 ? (x[k] - y[k]) * (x[k] - y[k]) / (x[k] + y[k]) : 0;
+		}
+		to->chi = fmax(to->chi, chi);
+		to->differs |= both > far_off_chi;
+	}
+}
+
+/* Columns and pairs of columns, in a alone and against b, which has other secrets.  Without b the first finding is enough. */
+static void
+judge(const struct view *a, const struct view *b, uint32_t words, struct verdict *to)
+{
+	static uint64_t ca[MOST + 1][WORDS], cb[MOST + 1][WORDS];
+	const double n = 64.0 * words;
+	*to = (struct verdict){ 0 };
+	for (enum form form = SENT; form < NFORM; form++) {
+		uint32_t na = gather(a, form, ca);
+		to->columns = na > to->columns ? na : to->columns;
+		if (na + 64 > 64 * words)
+			fail_msg("%u columns are too many for %u sessions", na, 64 * words);
+		if (b)
+			assert_int_equal(gather(b, form, cb), na);
+		to->constant += dependent(ca, na, words);
+		if (!b && to->constant)
+			return;
+		gather(a, form, ca);
+		for (uint32_t i = 0; i < na && (b || to->worst < far_off); i++)
+			for (uint32_t j = 0; j <= i; j++) {
+				double x = ones_of(ca[i], i == j ? NULL : ca[j], words), y = b ? ones_of(cb[i], i == j ? NULL : cb[j], words) : x;
+				to->worst = fmax(to->worst, fabs(x - n / 2) / sqrt(n / 4));
+				to->differs |= fabs(x - y) > far_off * sqrt(n / 2);
+			}
+		judge_fours(ca, b ? cb : NULL, na, words, to);
+	}
+}
+
+static bool
+fine(const struct verdict *v)
+{
+	return v->worst < far_off && v->chi < far_off_chi && v->constant == 0 && !v->differs;
+}
+
+/* ---- programs -------------------------------------------------------------------------------
+ * Rings of 3 to 6 bits.  `count` elements; corrections of elements from a block's border on go to party 0. */
+
+static uint64_t secret_state;
+static uint64_t
+secret(uint64_t below)
+{
+	secret_state = secret_state * 6364136223846793005ull + 1442695040888963407ull;
+	return (secret_state >> 33) % below;
+}
+
+static struct suf_ref
+input(struct harness *h, uint64_t count, unsigned bits, unsigned reach) /* signed, |x| < 2^reach */
+{
+	uint64_t *x = calloc(count + 1, 8);
+	for (uint64_t i = 0; i < count; i++)
+		x[i] = (secret(2ull << reach) - (1ull << reach)) & ring_mask(bits);
+	struct suf_ref r = harness_input(h, count, bits, x);
+	free(x);
+	return r;
+}
+
+static struct suf_ref
+weight(struct harness *h, uint64_t count, unsigned bits)
+{
+	uint64_t *w = calloc(count + 1, 8);
+	for (uint64_t i = 0; i < count; i++)
+		w[i] = secret(1ull << bits);
+	struct suf_ref r = harness_weight(h, count, bits, w);
+	free(w);
+	return r;
+}
+
+static struct suf_ref
+add(struct harness *h, struct suf_step s, uint32_t *id)
+{
+	s.na = s.na ? s.na : s.count;
+	s.nb = s.nb ? s.nb : s.count;
+	s.out[0] = harness_wire(h, s.count);
+	uint32_t made = harness_step(h, s);
+	if (id)
+		*id = made;
+	return s.out[0];
+}
+
+static void
+truncation(struct harness *h, uint64_t count, bool slack)
+{
+	struct suf_ref x = input(h, count, 6, 4), w, t, v;
+	harness_round(h);
+	w = add(h, (struct suf_step){ .op = SUF_lt, .count = count, .n = 6, .m = 1, .b = 3, .in = { x } }, NULL);
+	harness_open(h, w, count, 1);
+	harness_round(h);
+	const uint8_t m = slack ? 6 : 3;
+	t = add(h, (struct suf_step){ .op = SUF_trunc, .count = count, .n = 6, .m = m, .s = 3, .b = 3, .slack = slack, .in = { x, w } }, NULL);
+	harness_open(h, t, count, m);
+	harness_round(h);
+	if (slack)
+		return;
+	v = add(h, (struct suf_step){ .op = SUF_lt, .count = count, .n = 3, .m = 1, .b = 3, .c = 4, .in = { t } }, NULL);
+	harness_open(h, v, count, 1);
+	harness_round(h);
+	t = add(h, (struct suf_step){ .op = SUF_sext, .count = count, .n = 3, .m = 6, .b = 3, .in = { t, v } }, NULL);
+	harness_open(h, t, count, 6);
+	harness_round(h);
+}
+
+static void trunc_and_sext(struct harness *h, uint64_t count) { truncation(h, count, false); }
+static void trunc_slack(struct harness *h, uint64_t count) { truncation(h, count, true); }
+
+static void
+comparison(struct harness *h, uint64_t count)
+{
+	static const int64_t at[] = { 0, 0, -2, 2 }, lines[] = { 1, 2, 3, 5, 0, 1, -1, 3 }, coefficient[] = { 3, 5 };
+	static const struct suf_table thresholds = { "t", 4, at }, four = { "l", 8, lines }, two = { "w", 2, coefficient };
+	struct suf_ref x = input(h, count, 5, 1), bits, bit1, s, l, d;
+	harness_round(h);
+	bits = add(h, (struct suf_step){ .op = SUF_drelu, .count = 2 * count, .na = count, .n = 5, .m = 1, .b = 4, .table = &thresholds, .in = { x } }, NULL);
+	bit1 = (struct suf_ref){ SUF_WIRE, bits.at + count };
+	harness_open(h, bits, 2 * count, 1);
+	harness_round(h);
+	s = add(h, (struct suf_step){ .op = SUF_select, .count = count, .n = 1, .m = 5, .in = { bits, x } }, NULL);
+	l = add(h, (struct suf_step){ .op = SUF_lin4, .count = count, .n = 1, .m = 4, .table = &four, .in = { bits, bit1, x } }, NULL);
+	d = add(h, (struct suf_step){ .op = SUF_bitdot, .count = count, .na = 2 * count, .n = 1, .m = 3, .c = 1, .table = &two, .in = { bits } }, NULL);
+	harness_open(h, s, count, 5);
+	harness_open(h, l, count, 4);
+	harness_open(h, d, count, 3);
+	harness_round(h);
+}
+
+static void
+extension(struct harness *h, uint64_t count)
+{
+	struct suf_ref x = input(h, count, 4, 2);
+	harness_round(h);
+	struct suf_ref y = add(h, (struct suf_step){ .op = SUF_gapext, .count = count, .n = 4, .m = 6, .in = { x } }, NULL);
+	harness_open(h, y, count, 6);
+	harness_round(h);
+}
+
+static void
+look_up(struct harness *h, uint64_t count)
+{
+	static const int64_t entry[] = { 3, 7, 1, 12, 9, 4, 4, 30 };
+	static const struct suf_table table = { "e", 8, entry };
+	struct suf_ref x = input(h, count, 4, 2), sign = harness_wire(h, count), value = harness_wire(h, count), y;
+	harness_round(h);
+	harness_step(h, (struct suf_step){ .op = SUF_lut, .count = count, .na = count, .n = 4, .m = 5, .b = 3, .table = &table, .in = { x }, .out = { sign, value } });
+	harness_open(h, sign, count, 1);
+	harness_open(h, value, count, 5);
+	harness_round(h);
+	y = add(h, (struct suf_step){ .op = SUF_lutsign, .count = count, .n = 1, .m = 5, .in = { sign, value } }, NULL);
+	harness_open(h, y, count, 5);
+	harness_round(h);
+}
+
+/* Masks of operands from the key, from a model's seeds and from pads; with and without the last term; narrow openings. */
+static void
+chain_of_products(struct harness *h, uint64_t count, unsigned narrow, bool half)
+{
+	static struct suf_mm mm = { .batch = 1, .bh = 1, .inner = 2, .cols = 4, .sa = { 0, 0, 2, 1 }, .sb = { 0, 0, 4, 1 } };
+	static struct suf_mm next = { .batch = 1, .bh = 1, .inner = 2, .cols = 4, .sa = { 0, 0, 4, 2 }, .sb = { 0, 0, 4, 1 } };
+	static const struct suf_map all = { .ndim = 1, .so = { 1 }, .sa = { 1 }, .sb = { 1 } };
+	static struct suf_map map;
+	const uint8_t n = 6, m = (uint8_t)(n - narrow);
+	uint32_t id;
+	mm.rows = next.rows = (uint32_t)count / 4;
+	map = all;
+	map.dim[0] = (uint32_t)count;
+	struct suf_ref x = input(h, count / 2, n, 3), w = weight(h, 8, n), bias = weight(h, 4, n), y, z;
+	struct suf_ref u = input(h, 8, m, 2);
+	harness_round(h);
+	y = add(h, (struct suf_step){ .op = SUF_matmul, .count = count, .n = n, .m = n, .na = count / 2, .nb = 8, .weight_b = 1, .define_last = half,
+		.mm = &mm, .in = { x, w, bias } }, &id);
+	harness_step(h, (struct suf_step){ .op = SUF_open, .count = count, .n = n, .m = m, .s = (uint8_t)narrow, .round_half = half, .pad_a = id,
+		.in = { y }, .out = { y } });
+	harness_round(h);
+	z = add(h, (struct suf_step){ .op = SUF_matmul, .count = count, .n = m, .m = m, .nb = 8, .pad_a = narrow ? 0 : id, .mm = &next, .in = { y, u } }, NULL);
+	if (!narrow) /* what is opened is a local function of the share */
+		z = add(h, (struct suf_step){ .op = SUF_lin, .count = count, .n = m, .m = m, .shared = 1, .ca = 3, .c = 2, .map = &map, .in = { z } }, NULL);
+	harness_open(h, z, count, m);
+	harness_round(h);
+}
+
+static void products(struct harness *h, uint64_t count) { chain_of_products(h, count, 0, false); }
+static void products_narrow(struct harness *h, uint64_t count) { chain_of_products(h, count, 2, false); }
+static void products_rounded(struct harness *h, uint64_t count) { chain_of_products(h, count, 2, true); }
+
+static void
+elementwise(struct harness *h, uint64_t count)
+{
+	static struct suf_map map = { .ndim = 1, .so = { 1 }, .sa = { 1 }, .sb = { 1 } };
+	static struct suf_rows pairs = { .first = 2, .period = 1 };
+	map.dim[0] = (uint32_t)count;
+	pairs.count = count / 2;
+	struct suf_ref a = input(h, count, 6, 4), b = input(h, count, 6, 4), w = weight(h, count, 6), y, z, q;
+	harness_round(h);
+	y = add(h, (struct suf_step){ .op = SUF_mul, .count = count, .n = 6, .m = 6, .map = &map, .in = { a, b } }, NULL);
+	z = add(h, (struct suf_step){ .op = SUF_mul, .count = count, .n = 6, .m = 6, .weight_b = 1, .map = &map, .in = { a, w } }, NULL);
+	q = add(h, (struct suf_step){ .op = SUF_sqsum, .count = count / 2, .na = count, .n = 6, .m = 6, .rows = &pairs, .in = { a } }, NULL);
+	harness_open(h, y, count, 6);
+	harness_open(h, z, count, 6);
+	harness_open(h, q, count / 2, 6);
+	harness_round(h);
+}
+
+/* block: elements before the last eight, so that corrections of some part of theirs go to party 0.  faults: try them. */
+static const struct program { const char *name; void (*make)(struct harness *, uint64_t count); uint64_t block; bool faults; } program[NPROG] = {
+	{ "trunc, sext", trunc_and_sext, 512, true }, { "trunc with slack", trunc_slack, 512, false },
+	{ "drelu, select, lin4, bitdot", comparison, 256, true }, { "gapext", extension, 1024, true }, { "lut", look_up, 1024, true },
+	{ "matmul", products, 1024, true }, { "matmul, narrow opening", products_narrow, 1024, false },
+	{ "matmul, rounded opening", products_rounded, 1024, false }, { "mul, sqsum", elementwise, 1024, true },
+};
+
+static void
+sessions_of(const struct program *p, uint64_t count, uint32_t n, uint64_t secrets, uint32_t stream, struct view *view[2])
+{
+	struct harness h;
+	keep = n == SESSIONS ? ELEMENTS : ELEMENTS / 2; /* fewer columns than sessions */
+	secret_state = secrets;
+	harness_init(&h);
+	p->make(&h, count);
+	run_sessions(&h, n, stream, view);
+	harness_free(&h);
+}
+
+static void
+new_views(struct view *v[2])
+{
+	for (int p = 0; p < 2; p++) {
+		v[p] = malloc(sizeof *v[p]);
+		assert_non_null(v[p]);
+	}
+}
+
+static void
+check_views(const struct program *p, uint64_t before, uint32_t n)
+{
+	struct view *a[2], *b[2];
+	struct verdict v;
+	new_views(a);
+	new_views(b);
+	sessions_of(p, before + 8, n, 1, 1, a);
+	sessions_of(p, before + 8, n, 99, 2, b);
+	for (int c = 0; c < 2; c++) {
+		judge(a[c], b[c], n / 64, &v);
+		if (!fine(&v))
+			fail_msg("%s, %u elements before: party %d sees something: %.1f deviations, chi-square %.0f, %u constants, %s in %u columns", p->name,
+			         (unsigned)before, c, v.worst, v.chi, v.constant, v.differs ? "other secrets differ" : "same for other secrets", v.columns);
+		free(a[c]);
+		free(b[c]);
+	}
+}
+
+static void
+test_views(void **state)
+{
+	(void)state;
+	for (int k = 0; k < NPROG; k++)
+		check_views(&program[k], 0, SESSIONS);
+}
+
+static void
+test_views_of_later_blocks(void **state)
+{
+	(void)state;
+	for (int k = 0; k < NPROG; k++)
+		check_views(&program[k], program[k].block, LATER);
+}
+
+/* ---- mutations ------------------------------------------------------------------------------- */
+
+static void
+must_see(const struct program *p, enum fault fault, struct label at, struct label from, struct view *view[2])
+{
+	struct verdict v;
+	mutation.at = at;
+	mutation.from = from;
+	for (uint32_t n = FAULTY; n <= SESSIONS; n += SESSIONS - FAULTY) { /* some take more sessions */
+		mutation.fault = fault;
+		sessions_of(p, 8, n, 1, 3, view);
+		mutation.fault = NONE;
+		judge(view[1 - at.party], NULL, n / 64, &v);
+		if (!fine(&v))
+			return;
+	}
+	fail_msg("%s: party %d's stream (%u, %x) %s, and party %d's view looks uniform (%.1f deviations)", p->name, at.party, at.id, at.tag,
+	         fault == ZERO ? "is zero" : fault == TWINS ? "repeats words" : "is used before", 1 - at.party, v.worst);
+}
+
+/* Without a pad a look-up's sign tells of the point, but only together with all leaves: no few columns show it.
+ * (Nor do they show faults behind the random carries of a narrow opening.) */
+static bool
+is_subtle(const struct program *p, const struct label *l)
+{
+	return l->tag == TAG_PAD && p->make == look_up;
+}
+
+static void
+test_faults_show(void **state)
+{
+	(void)state;
+	struct view *view[2];
+	struct label label[2][LABELS];
+	uint32_t n[2], faults = 0;
+	new_views(view);
+	for (int k = 0; k < NPROG; k++) {
+		if (!program[k].faults)
+			continue;
+		sessions_of(&program[k], 8, BATCH, 1, 3, view);
+		for (int h = 0; h < 2; h++) {
+			n[h] = view[h]->nlabel;
+			memcpy(label[h], view[h]->label, sizeof label[h]);
+		}
+		for (int h = 0; h < 2; h++)
+			for (uint32_t i = 0; i < n[h]; i++) {
+				const struct label l = label[h][i];
+				if (l.party < 0)         /* a weight's mask */
+					continue;
+				if (is_subtle(&program[k], &l))
+					continue;
+				must_see(&program[k], ZERO, l, l, view);
+				faults++;
+				if (h || l.bits == 1) /* two bits that are secret and uniform anyway: their sum shows in no single column */
+					continue;
+				must_see(&program[k], TWINS, l, l, view);
+				faults++;
+				uint32_t j = i;          /* an earlier pad, or a part of the same step */
+				while (j-- > 0)
+					if (label[h][j].bits == l.bits && label[h][j].party == h && label[h][j].tag / TAG_PAD == l.tag / TAG_PAD &&
+					    (l.tag >= TAG_PAD || label[h][j].id == l.id))
+						break;
+				if (j < i) {
+					must_see(&program[k], AGAIN, l, label[h][j], view);
+					faults++;
+				}
+			}
+	}
+	assert_true(faults > 100);
+	for (int p = 0; p < 2; p++)
+		free(view[p]);
+}
+
+int
+main(void)
+{
+	best = __real_suf_cpu_best();
+	mallopt(M_MMAP_THRESHOLD, 1 << 26); /* the sessions' buffers come and go: not from the system each time */
+	mallopt(M_TRIM_THRESHOLD, 1 << 28);
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_views), cmocka_unit_test(test_views_of_later_blocks), cmocka_unit_test(test_faults_show)
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
