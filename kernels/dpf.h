@@ -29,11 +29,11 @@ suf_dpf_correct(struct block c, uint64_t t, struct block word)
 	return r;
 }
 
-/* The input of the second permutation of H for a node with p = pi(s). */
+/* The input of the second permutation of H for a node with p = pi(s); part: of the batch, so that few trees share a tweak. */
 static inline SUF_HD struct block
-suf_dpf_tweak(struct block p, uint64_t session, uint32_t id, unsigned level, unsigned side)
+suf_dpf_tweak(struct block p, uint64_t session, uint32_t id, uint32_t part, unsigned level, unsigned side)
 {
-	struct block r = { p.lo ^ session, p.hi ^ (id | (uint64_t)(2 * level + side) << 32) };
+	struct block r = { p.lo ^ session, p.hi ^ (id | (uint64_t)(2 * level + side) << 32 | (uint64_t)part << 40) };
 	return r;
 }
 

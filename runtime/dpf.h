@@ -16,7 +16,8 @@
 #include "prg.h"
 
 enum { DPF_LEAF_BITS = 7 };                              /* b: at most that many have no tree */
-struct dpf_ctx { enum suf_isa isa; uint64_t session; uint32_t id; uint64_t calls; /* AES blocks, counted */ };
+/* Tweaks: session, step, part of the step (24 bits; a part is a block of SUF_BLOCK elements), level, side. */
+struct dpf_ctx { enum suf_isa isa; uint64_t session; uint32_t id, part; uint64_t calls; /* AES blocks, counted */ };
 
 uint64_t dpf_key_bytes(unsigned b, uint64_t count);
 /* AES blocks of the functions below. */

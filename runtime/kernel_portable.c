@@ -47,7 +47,7 @@ static void permute(size_t n, const struct block *s, struct block *p)
 static void child(const struct dpf_ctx *ctx, unsigned level, size_t n, const struct block *p, const uint8_t *side, struct block *c)
 {
 	for (size_t i = 0; i < n; i++)
-		c[i] = suf_dpf_tweak(p[i], ctx->session, ctx->id, level, side[i]);
+		c[i] = suf_dpf_tweak(p[i], ctx->session, ctx->id, ctx->part, level, side[i]);
 	aes_portable(kernel_tree_key, n, c);
 	for (size_t i = 0; i < n; i++) {
 		c[i].lo ^= p[i].lo;

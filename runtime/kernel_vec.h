@@ -75,7 +75,7 @@ FN void put_piece(void *to, size_t n, const V v[K])
 
 FN V tweak(const struct dpf_ctx *ctx, unsigned level)
 {
-	return V_WORDS((int64_t)ctx->session, (int64_t)(ctx->id | (uint64_t)(2 * level) << 32));
+	return V_WORDS((int64_t)ctx->session, (int64_t)(ctx->id | (uint64_t)(2 * level) << 32 | (uint64_t)ctx->part << 40));
 }
 
 /* pi(s) of the seed parts */

@@ -7,7 +7,7 @@
  *
  * Trees: one fixed public key pi, tweakable correlation-robust hash
  *     H(s, t) = pi(pi(s) ^ t) ^ pi(s)         Guo, Katz, Wang, Yu, S&P 2020 (eprint 2019/074), TMMO
- * with t = le64(session) || le32(step id) || le32(2*level + side).
+ * with t = le64(session) || le32(step id) || u8(2*level + side) || le24(block of elements).
  *
  * Timing: AES-NI, VAES or a bit-sliced/table-free portable path (OpenSSL's EVP
  * for streams), chosen once by suf_cpu(); none indexes memory by a secret.

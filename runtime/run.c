@@ -220,7 +220,7 @@ deal_dpf(struct suf_run *r, const struct suf_step *s, enum suf_part part, uint64
 	struct block root[2][SUF_BLOCK];
 	const unsigned bits = suf_part_bits(part, s);
 	const size_t bytes = (size_t)dpf_key_bytes(bits, count);
-	struct dpf_ctx ctx = { r->isa, r->session, s->id, 0 };
+	struct dpf_ctx ctx = { .isa = r->isa, .session = r->session, .id = s->id, .part = (uint32_t)(first / SUF_BLOCK) };
 	roots(r, 0, s, part, first, count, root[0]);
 	roots(r, 1, s, part, first, count, root[1]);
 	dpf_gen(&ctx, bits, count, alpha, root[0], root[1], r->key_buf);

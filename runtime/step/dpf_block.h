@@ -10,7 +10,7 @@ struct dpf_block { struct dpf_ctx ctx; struct block root[SUF_BLOCK]; const uint8
 static inline enum suf_err
 dpf_block_get(struct suf_run *r, const struct suf_step *s, enum suf_part part, uint64_t at, size_t count, struct dpf_block *d)
 {
-	d->ctx = (struct dpf_ctx){ .isa = r->isa, .session = r->session, .id = s->id };
+	d->ctx = (struct dpf_ctx){ .isa = r->isa, .session = r->session, .id = s->id, .part = (uint32_t)(at / SUF_BLOCK) };
 	return eval_dpf(r, s, part, at, count, d->root, &d->words);
 }
 

@@ -58,10 +58,10 @@ tables_kernel(int p, size_t count, const uint64_t *bit_hat, const uint64_t *x_ha
 }
 
 __global__ void
-tree_kernel(uint64_t session, uint32_t id, unsigned level, size_t count, const struct block *p, const struct block *word, const uint64_t *side, struct block *s)
+tree_kernel(uint64_t session, uint32_t id, uint32_t part, unsigned level, size_t count, const struct block *p, const struct block *word, const uint64_t *side, struct block *s)
 {
 	ELEMENT;
-	struct block c = suf_dpf_tweak(p[i], session, id, level, (unsigned)side[i]);
+	struct block c = suf_dpf_tweak(p[i], session, id, part, level, (unsigned)side[i]);
 	s[i] = suf_dpf_correct(c, s[i].lo, suf_block_mux(side[i], word[2 * i + 1], word[2 * i]));
 }
 

@@ -84,7 +84,7 @@ static void batch_free(struct batch *t)
 
 static void gen(struct batch *t, enum suf_isa isa)
 {
-	struct dpf_ctx ctx = { .isa = isa, .session = 0xfedcba9876543210ull, .id = 0x87654321u };
+	struct dpf_ctx ctx = { .isa = isa, .session = 0xfedcba9876543210ull, .id = 0x87654321u, .part = 0xabcdef };
 	const uint64_t bytes = dpf_key_bytes(t->b, t->count);
 
 	dpf_gen(&ctx, t->b, t->count, t->alpha, t->root[0], t->root[1], t->words);
@@ -96,7 +96,7 @@ static void gen(struct batch *t, enum suf_isa isa)
 static void less(struct batch *t, enum suf_isa isa)
 {
 	for (int p = 0; p < 2; p++) {
-		struct dpf_ctx ctx = { .isa = isa, .session = 0xfedcba9876543210ull, .id = 0x87654321u };
+		struct dpf_ctx ctx = { .isa = isa, .session = 0xfedcba9876543210ull, .id = 0x87654321u, .part = 0xabcdef };
 		dpf_less(&ctx, p, t->b, t->count, t->root[p], t->words, t->x, t->bit[p]);
 		assert_int_equal(ctx.calls, t->b > 7 ? 2 * t->count * (t->b - 7) : 0);
 	}
@@ -172,7 +172,7 @@ static void lut(struct batch *t, enum suf_isa isa, const int64_t *table)
 	void *scratch = get(dpf_lut_scratch(t->b));
 
 	for (int p = 0; p < 2; p++) {
-		struct dpf_ctx ctx = { .isa = isa, .session = 0xfedcba9876543210ull, .id = 0x87654321u };
+		struct dpf_ctx ctx = { .isa = isa, .session = 0xfedcba9876543210ull, .id = 0x87654321u, .part = 0xabcdef };
 		dpf_lut(&ctx, p, t->b, t->count, t->root[p], t->words, t->x, table, t->u[p], t->v[p], scratch);
 		assert_int_equal(ctx.calls, t->b > 7 ? 3 * t->count * ((1u << (t->b - 7)) - 1) : 0);
 	}
@@ -264,16 +264,16 @@ static void test_small_words_are_masked(void **state)
 	(void)state;
 }
 
-/* Other session or id: other words. */
+/* Other session, id or part: other words. */
 static void test_domain_separation(void **state)
 {
-	struct dpf_ctx ctx[3] = { { .session = 1, .id = 1 }, { .session = 2, .id = 1 }, { .session = 1, .id = 2 } };
+	struct dpf_ctx ctx[4] = { { .session = 1, .id = 1 }, { .session = 2, .id = 1 }, { .session = 1, .id = 2 }, { .session = 1, .id = 2, .part = 1 } };
 	struct batch t;
 	uint8_t first[80];
 
 	(void)state;
 	batch_new(&t, 12, 1);
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 4; i++) {
 		dpf_gen(&ctx[i], 12, 1, t.alpha, t.root[0], t.root[1], t.words);
 		if (i)
 			assert_memory_not_equal(first, t.words, sizeof first);
