@@ -4,12 +4,15 @@
  *
  * Security: the mask streams are named by the tensor (id = index + 1) and the
  * element, under seeds of their own, so a model is masked the same way each
- * time: publishing W_hat again tells nothing new.  Seeds never serve two models
- * (the program hash is checked), and a new epoch replaces both.
+ * time: publishing W_hat again tells nothing new.  Seeds never serve two models:
+ * the program hash is checked, and since it does not depend on the weights'
+ * values, so is their digest (model_bind).  A new epoch replaces both seeds.
  */
 #include "model.h"
 #include "file.h"
 #include <errno.h>
+#include <libgen.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,17 +61,18 @@ enum suf_err model_make(struct suf_key_head *h, const struct suf_program *prog, 
 	return SUF_OK;
 }
 
-/* Under a temporary name of its own, then linked: of two dealers at once only one wins. */
-static enum suf_err save_once(const uint8_t *raw, const char *path, const struct suf_key_head *h, char *text)
+/* Under a temporary name of its own, then linked: of two writers at once only one wins, the other gets *late. */
+static enum suf_err save_once(const uint8_t *raw, size_t bytes, const char *path, const struct suf_key_head *h, bool *late, char *text)
 {
+	*late = false;
 	char id[33], *tmp = malloc(strlen(path) + sizeof id + 2);
 	if (!tmp)
 		return text_fail(text, SUF_ENOMEM, "out of memory");
 	suf_hex(h->epoch, sizeof h->epoch, id);
 	sprintf(tmp, "%s.%s", path, id);
-	enum suf_err err = file_save(tmp, 0600, raw, SUF_KEY_HEADER, text);
+	enum suf_err err = file_save(tmp, 0600, raw, bytes, text);
 	if (!err && link(tmp, path) != 0)
-		err = errno == EEXIST ? text_fail(text, SUF_EIO, "%s: made by another dealer in the meantime; run again", path)
+		err = (*late = errno == EEXIST) ? text_fail(text, SUF_EIO, "%s: made by another process in the meantime; run again", path)
 			: text_fail(text, SUF_EIO, "%s: %s", path, strerror(errno));
 	unlink(tmp);
 	if (!err && file_sync_dir(path) != 0)
@@ -80,9 +84,63 @@ static enum suf_err save_once(const uint8_t *raw, const char *path, const struct
 enum suf_err model_save(const struct suf_key_head *h, const char *path, bool replace, char *text)
 {
 	uint8_t raw[SUF_KEY_HEADER];
+	bool late;
 	suf_key_head_put(raw, h);
-	enum suf_err err = replace ? file_save(path, 0600, raw, sizeof raw, text) : save_once(raw, path, h, text);
+	enum suf_err err = replace ? file_save(path, 0600, raw, sizeof raw, text) : save_once(raw, sizeof raw, path, h, &late, text);
 	prg_wipe(raw, sizeof raw);
+	return err;
+}
+
+/* SHA-256 of all plain values. */
+static bool weights_sum(const struct suf_weights *w, uint8_t to[32])
+{
+	unsigned n = 0;
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	bool ok = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1;
+	for (uint32_t k = 0; k < suf_weights_count(w) && ok; k++) {
+		const struct suf_weights_tensor *t = suf_weights_tensor(w, k);
+		ok = EVP_DigestUpdate(md, &t->width, 1) == 1 && EVP_DigestUpdate(md, t->data, (size_t)t->count * t->width) == 1;
+	}
+	ok = ok && EVP_DigestFinal_ex(md, to, &n) == 1;
+	EVP_MD_CTX_free(md);
+	return ok;
+}
+
+/* SUF_EREUSE: the file at path holds another digest. */
+static enum suf_err same_sum(const char *path, const uint8_t want[32], char *text)
+{
+	struct suf_source *s;
+	uint8_t have[32];
+	enum suf_err err = suf_source_file(&s, path, text);
+	if (err)
+		return err;
+	err = suf_source_read(s, have, sizeof have);
+	if (err)
+		text_fail(text, err, "%s", suf_source_error(s));
+	else if (memcmp(have, want, sizeof have) != 0)
+		err = text_fail(text, SUF_EREUSE, "%.100s: other weights were masked in this epoch, and two models under one mask show their difference: "
+			"make a new epoch (keygen --new-epoch)", path);
+	suf_source_close(s);
+	return err;
+}
+
+enum suf_err model_bind(const struct suf_key_head *owner, const char *owner_path, const struct suf_weights *w, char *text)
+{
+	uint8_t sum[32];
+	char epoch[33], *dir = strdup(owner_path), *path = malloc(strlen(owner_path) + 48);
+	bool late = false;
+	enum suf_err err = dir && path && weights_sum(w, sum) ? SUF_OK : text_fail(text, SUF_ENOMEM, "out of memory");
+	if (!err) {
+		suf_hex(owner->epoch, sizeof owner->epoch, epoch);
+		sprintf(path, "%s/%s.weights", dirname(dir), epoch);
+		if (access(path, F_OK) != 0)
+			err = save_once(sum, sizeof sum, path, owner, &late, text);
+		if (!err || late)
+			err = same_sum(path, sum, text);
+	}
+	prg_wipe(sum, sizeof sum);
+	free(dir);
+	free(path);
 	return err;
 }
 
@@ -139,6 +197,8 @@ enum suf_err suf_mask_weights(const struct suf_program *prog, const char *weight
 		err = text_fail(text, SUF_EUSAGE, "%s: these weights are masked already", weights);
 	if (!err)
 		err = suf_weights_fit(w, prog, text);
+	if (!err)
+		err = model_bind(&head, owner, w, text);
 	if (!err)
 		err = suf_weights_writer_open_masked(&to, out, prog->hash, head.epoch, prog->weight, prog->nweight, text);
 	model_masker_init(&masker, &head);

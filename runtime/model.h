@@ -19,6 +19,9 @@ SUF_MUST_USE enum suf_err model_save(const struct suf_key_head *, const char *pa
 struct model_masker { enum suf_isa isa; struct prg_stream_key key[2]; };
 void model_masker_init(struct model_masker *, const struct suf_key_head *owner);
 void model_mask(const struct model_masker *, const struct suf_weights *, uint32_t tensor, uint64_t first, size_t count, uint64_t *w_hat);
+/* Ties the owner's mask to one set of plain weights: the first call writes their SHA-256 to EPOCH.weights beside the owner's file,
+ * durably; SUF_EREUSE when others were masked before. */
+SUF_MUST_USE enum suf_err model_bind(const struct suf_key_head *owner, const char *owner_path, const struct suf_weights *, char *text);
 /* Program hashes of `what` ("the key FILE") and of the program differ. */
 enum suf_err wrong_program(char *text, const char *what, const uint8_t have[32], const uint8_t want[32]);
 #endif

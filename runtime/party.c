@@ -61,7 +61,7 @@ static enum suf_err open_weights(struct party *p)
 		return text_fail(p->text, SUF_EPROTO, "%s: the weight mask is of epoch %s, the key wants %s: mask the weights with the dealer's current model.owner",
 			plain ? cfg->owner : cfg->weights, a, b);
 	}
-	return SUF_OK;
+	return plain ? model_bind(&p->owner, cfg->owner, p->weights, p->text) : SUF_OK;
 }
 
 static enum suf_err open_input(struct party *p, const void *const *input)

@@ -71,7 +71,7 @@ static enum suf_err open_writer(struct suf_weights_writer **to, const char *path
 		memcpy(w->head + 48, epoch, 16);
 	enum suf_err err = make_table(w, t, text);
 	if (!err)
-		err = file_create(&w->file, path, 0644, text);
+		err = file_create(&w->file, path, 0600, text);
 	if (!err && w->file.direct)
 		err = text_fail(text, SUF_EIO, "%s: a weights file cannot be written to a pipe or device", path);
 	if (err) {

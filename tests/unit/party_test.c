@@ -434,6 +434,30 @@ static void a_new_epoch_wants_new_weights(void **state)
 	free_keys(key);
 }
 
+/* The program's hash does not tell two models of one shape apart; their difference must not get out. */
+static void an_epoch_masks_one_set_of_weights(void **state)
+{
+	static double w2[NW], e2[NE];
+	char *key[3];
+	struct side s[2];
+	struct suf_stats dealer;
+	struct stat st;
+	(void)state;
+	small_weights(&small_program, path("tuned.weights"), w2, e2);
+	assert_int_equal(suf_mask_weights(&small_program, path("tuned.weights"), path("model.owner"), path("tuned.masked"), text), SUF_EREUSE);
+	assert_non_null(strstr(text, "--new-epoch"));
+	assert_int_equal(stat(path("tuned.masked"), &st), -1);
+	assert_int_equal(suf_mask_weights(&small_program, path("plain.weights"), path("model.owner"), path("again.masked"), text), SUF_OK);
+	assert_int_equal(stat(path("again.masked"), &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	deal(&small_program, false, key, &dealer);
+	make_sides(s, key);
+	s[0].cfg.owner = path("model.owner");
+	s[0].cfg.weights = path("tuned.weights");
+	refused_alone(&s[0], SUF_EREUSE, "other weights were masked in this epoch");
+	free_keys(key);
+}
+
 /* ---- keys through pipes, as they are dealt ---------------------------------------- */
 
 struct dealer { struct suf_deal_config cfg; struct suf_stats stats; enum suf_err err; char text[SUF_TEXT]; };
@@ -509,7 +533,7 @@ int main(void)
 		cmocka_unit_test(a_private_product), cmocka_unit_test(the_owner_sends_the_weights), cmocka_unit_test(a_client_outside),
 		cmocka_unit_test(masked_files_are_checked),
 		cmocka_unit_test(outputs_to_party_0), cmocka_unit_test(the_handshake_costs_no_key),
-		cmocka_unit_test(what_does_not_fit_is_refused_alone), cmocka_unit_test(a_new_epoch_wants_new_weights),
+		cmocka_unit_test(what_does_not_fit_is_refused_alone), cmocka_unit_test(a_new_epoch_wants_new_weights), cmocka_unit_test(an_epoch_masks_one_set_of_weights),
 		cmocka_unit_test(keys_through_pipes), cmocka_unit_test(a_key_that_ends_early),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
