@@ -161,7 +161,7 @@ enum suf_err cli_save_outputs(struct cli *c, const struct cli_files *f, void *co
 		err = find_tensor(c, &f->v[i], c->prog->output, c->prog->noutput, "output", &k);
 		if (!err) {
 			const struct suf_tensor *t = &c->prog->output[k];
-			err = npy_write(f->v[i].path, 0644, is_integer(t) ? NPY_I64 : NPY_F32, t->rank, t->dim, arrays[k], c->text);
+			err = npy_write(f->v[i].path, 0600, is_integer(t) ? NPY_I64 : NPY_F32, t->rank, t->dim, arrays[k], c->text);
 		}
 	}
 	return err;

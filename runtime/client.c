@@ -100,7 +100,7 @@ enum suf_err suf_share_input(const struct suf_program *prog, const char *client_
 	uint64_t **x = arrays_new(prog->input, prog->ninput);
 	enum suf_err err = x && dir ? key_open(&s, &h, prog, client_key, -1, SUF_KEY_CLIENT, text) : text_fail(text, SUF_ENOMEM, "out of memory");
 	for (uint32_t k = 0; k < prog->ninput && !err; k++)
-		err = quantise(&prog->input[k], input[k], x[k], text);
+		err = input[k] ? quantise(&prog->input[k], input[k], x[k], text) : text_fail(text, SUF_EUSAGE, "no value for the input '%s'", prog->input[k].name);
 	if (!err)
 		err = suf_key_claim(dir, &h, text);
 	if (!err) {

@@ -455,9 +455,18 @@ drop(void *p, uint64_t bytes)
 	free(p);
 }
 
+/* Steps keep masks and shares of a block on the stack: wipe where they were. */
+static __attribute__((noinline)) void
+wipe_stack(void)
+{
+	uint8_t depth[128 * 1024]; /* more than any step and the functions that it calls */
+	prg_wipe(depth, sizeof depth);
+}
+
 void
 run_done(struct suf_run *r)
 {
+	wipe_stack();
 	const uint64_t wires = r->plan.wire_bytes;
 	drop(r->wire, wires);
 	drop(r->mask, wires);
