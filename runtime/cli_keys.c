@@ -68,26 +68,32 @@ static void look(const struct cli *c, const char *path, const char *used_dir, st
 	k->used = suf_key_unused(used_dir, &k->head, ignored) == SUF_EREUSE;
 }
 
+static enum suf_err report(struct cli *c, const struct keys *k, const char *path, const struct key_info *info)
+{
+	char name[64];
+	if (info->err && strcmp(k->verb, "prune") == 0)
+		return SUF_OK;
+	if (info->err) {
+		printf("bad     %s\n", info->text);
+		return strcmp(k->verb, "verify") == 0 ? info->err : SUF_OK;
+	}
+	suf_key_name(&info->head, name);
+	if (strcmp(k->verb, "prune") != 0)
+		printf("%-7s %s  %llu bytes  %s\n", info->used ? "used" : "unused", name, (unsigned long long)info->head.body_bytes, path);
+	else if (info->used && unlink(path) == 0)
+		printf("removed %s\n", path);
+	else if (info->used)
+		return text_fail(c->text, SUF_EIO, "%s: %s", path, strerror(errno));
+	return SUF_OK;
+}
+
 static enum suf_err visit(struct cli *c, const struct keys *k, const char *path)
 {
-	struct key_info info;
-	char name[64];
+	struct key_info info; /* holds seeds */
 	look(c, path, k->used_dir, &info);
-	if (info.err && strcmp(k->verb, "prune") == 0)
-		return SUF_OK;
-	if (info.err) {
-		printf("bad     %s\n", info.text);
-		return strcmp(k->verb, "verify") == 0 ? info.err : SUF_OK;
-	}
-	suf_key_name(&info.head, name);
-	if (strcmp(k->verb, "prune") != 0)
-		printf("%-7s %s  %llu bytes  %s\n", info.used ? "used" : "unused", name, (unsigned long long)info.head.body_bytes, path);
-	else if (info.used && unlink(path) == 0)
-		printf("removed %s\n", path);
-	else if (info.used)
-		return text_fail(c->text, SUF_EIO, "%s: %s", path, strerror(errno));
+	enum suf_err err = report(c, k, path, &info);
 	prg_wipe(&info, sizeof info);
-	return SUF_OK;
+	return err;
 }
 
 static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
