@@ -9,8 +9,8 @@
  *     H(s, t) = pi(pi(s) ^ t) ^ pi(s)         Guo, Katz, Wang, Yu, S&P 2020 (eprint 2019/074), TMMO
  * with t = le64(session) || le32(step id) || u8(2*level + side) || le24(block of elements).
  *
- * Timing: AES-NI, VAES or a bit-sliced/table-free portable path (OpenSSL's EVP
- * for streams), chosen once by suf_cpu(); none indexes memory by a secret.
+ * Timing: AES-NI, VAES or a bit-sliced portable path, chosen once for a run
+ * (suf_cpu_best); none indexes memory by a secret.
  */
 #ifndef SUF_PRG_H
 #define SUF_PRG_H
