@@ -139,8 +139,9 @@ static void
 collect_steps(struct arena *a, struct strategy *s, const struct prog *p)
 {
 	const uint8_t output_to = (uint8_t)(p->opt ? p->opt->output_to : 1);
-	int kind[SUF_NSTEP];
+	int kind[SUF_NSTEP], last[SUF_NSTEP];    /* place in s->step; the round that was counted last */
 	memset(kind, -1, sizeof kind);
+	memset(last, -1, sizeof last);
 	for (const struct node *n = p->first; n; n = n->next) {
 		const struct suf_step step = cost_step(n);
 		const struct suf_cost c = suf_step_cost(&step, output_to);
@@ -156,6 +157,9 @@ collect_steps(struct arena *a, struct strategy *s, const struct prog *p)
 			s->step[s->nstep++].name = suf_step_desc[step.op].name;
 		}
 		s->step[kind[step.op]].steps++;
+		row.rounds = opens && last[step.op] != n->round;
+		if (opens)
+			last[step.op] = n->round;
 		add_row(&s->step[kind[step.op]].row, &row);
 	}
 }

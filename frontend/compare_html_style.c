@@ -6,10 +6,10 @@
 const char html_style[] =
 	":root{color-scheme:light dark;--back:#fff;--card:#f5f6f8;--text:#1b1f24;--soft:#57606a;--line:#d5d9df;--link:#0b57a4;"
 	"--matmul:#4269d0;--truncate:#e0a317;--softmax:#e8604c;--gelu:#3aa6a0;--layernorm:#4b9f4a;--embedding:#9a5fe0;--other:#8a919b;--rest:#b3b9c2;"
-	"--compute:#4269d0;--bandwidth:#e0a317;--latency:#e8604c}\n"
+	"--compute:#7d62c4;--bandwidth:#2b95bd;--latency:#c2507c}\n"
 	"@media(prefers-color-scheme:dark){:root{--back:#14171b;--card:#1d2127;--text:#e7eaee;--soft:#a3acb7;--line:#363c45;--link:#7db4f0;"
 	"--matmul:#6d8ef0;--truncate:#efb83a;--softmax:#ff7d68;--gelu:#5cc4bd;--layernorm:#6cc06a;--embedding:#b589f2;--other:#9aa2ad;--rest:#626a75;"
-	"--compute:#6d8ef0;--bandwidth:#efb83a;--latency:#ff7d68}}\n"
+	"--compute:#a68bea;--bandwidth:#56bbe0;--latency:#e57aa3}}\n"
 	"*{box-sizing:border-box}\n"
 	"body{margin:0;background:var(--back);color:var(--text);font:16px/1.55 system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif}\n"
 	"main{max-width:66rem;margin:0 auto;padding:1.5rem 1.25rem 4rem}\n"
@@ -19,7 +19,7 @@ const char html_style[] =
 	"p{margin:.5rem 0;max-width:46rem}\n"
 	".soft{color:var(--soft);font-size:.9rem}\n"
 	"code,pre{font-family:ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace;font-size:.86em;overflow-wrap:anywhere}\n"
-	"pre{background:var(--card);border:1px solid var(--line);border-radius:6px;padding:.75rem 1rem;white-space:pre-wrap}\n"
+	"pre{background:var(--card);border:1px solid var(--line);border-radius:6px;padding:.75rem 1rem;white-space:pre;overflow-x:auto}\n"
 	"ol.steps{list-style:none;margin:1rem 0;padding:0;display:grid;gap:.75rem;grid-template-columns:repeat(auto-fit,minmax(15rem,1fr))}\n"
 	"ol.steps li{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:.75rem 1rem}\n"
 	"ol.steps li>b{display:block;margin-bottom:.25rem}\n"
@@ -51,7 +51,7 @@ const char html_style[] =
 	COLOUR("matmul") COLOUR("truncate") COLOUR("softmax") COLOUR("gelu") COLOUR("layernorm") COLOUR("embedding") COLOUR("other") COLOUR("rest")
 	COLOUR("compute") COLOUR("bandwidth") COLOUR("latency")
 #undef COLOUR
-	"@media(max-width:32rem){body{font-size:15px}main{padding:1rem .9rem 3rem}h1{font-size:1.4rem}th,td{padding:.35rem .5rem}}\n"
+	"@media(max-width:32rem){body{font-size:15px}main{padding:1rem .9rem 3rem}h1{font-size:1.4rem}th,td{padding:.35rem .5rem}td.name{min-width:12rem}}\n"
 	"@media print{.tall{max-height:none}}\n";
 
 const char html_script[] =

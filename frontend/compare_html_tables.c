@@ -105,7 +105,7 @@ html_steps(const struct comparison *c, FILE *to)
 		open_details(c, to, s, "Steps", false);
 		fprintf(to, "<th>Step</th><th class=\"n\">How many</th>%s</tr></thead>\n<tbody>\n", row_heads);
 		for (int i = 0; i < s->nstep; i++) {
-			fprintf(to, "<tr><td><code>%s</code></td>", s->step[i].name);
+			fprintf(to, "<tr><td class=\"one\"><code>%s</code></td>", s->step[i].name);
 			number(to, (double)s->step[i].steps, whole);
 			row_cells(to, &s->step[i].row);
 			fputs("</tr>\n", to);
@@ -142,7 +142,7 @@ html_tensors(const struct comparison *c, FILE *to)
 	for (int k = 0; k < c->n; k++) {
 		const struct strategy *s = &c->v[k];
 		open_details(c, to, s, arena_printf(c->arena, "Tensors (%d)", s->ntensor), false);
-		fputs("<th>Tensor</th><th>Shape</th><th class=\"n\">Bits</th><th class=\"n\">of these after the point</th><th class=\"n\">Least</th><th class=\"n\">Largest</th>"
+		fputs("<th>Tensor</th><th>Shape</th><th class=\"n\">Bits</th><th class=\"n\">After the point</th><th class=\"n\">Least</th><th class=\"n\">Largest</th>"
 		      "<th>Source of the range</th></tr></thead>\n<tbody>\n", to);
 		for (int i = 0; i < s->ntensor; i++)
 			tensor_row(to, &s->tensor[i]);

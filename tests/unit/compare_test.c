@@ -104,7 +104,7 @@ sums_agree(void **state)
 	compare_stack(&c, "bert-tiny", 32, 1, NULL);
 	const struct strategy *s = &c.v[0];
 	struct cost_row nodes = { .klass = "" }, layers = nodes, steps = nodes;
-	uint64_t count = 0;
+	uint64_t count = 0, opened = 0;
 	for (int k = 0; k < s->nnode; k++)
 		add(&nodes, &s->node[k].row);
 	for (int k = 0; k < s->nlayer; k++)
@@ -112,11 +112,14 @@ sums_agree(void **state)
 	for (int k = 0; k < s->nstep; k++) {
 		add(&steps, &s->step[k].row);
 		count += s->step[k].steps;
+		opened += !strcmp(s->step[k].name, "open") || !strcmp(s->step[k].name, "input") ? s->step[k].row.rounds : 0;
+		assert_true(s->step[k].row.rounds <= s->cost.total.rounds);
 	}
 	same(&nodes, &s->cost.total);
 	same(&layers, &s->cost.total);
 	same(&steps, &s->cost.total);
 	assert_int_equal(count, s->cost.steps);
+	assert_int_equal(opened, s->cost.total.rounds); /* the input has a round of its own */
 	assert_int_equal(s->nlayer, 3);          /* two layers; what belongs to none: input and output */
 	assert_int_equal(s->layer[0].layer, -1);
 	same(&s->layer[1].row, &s->layer[2].row);
