@@ -287,6 +287,12 @@ load_model(const struct options *opt, struct diag *d, int *status)
 		fclose(f);
 	} else
 		p = onnx_import(opt->model, opt, d);
+	if (p && p->stage >= STAGE_GATE && opt->gates && gates_is_file(opt->gates)) {
+		diag_error(d, &(struct loc){ .file = opt->model, .index = -1 }, "gates", "its gates are chosen already: '%s' has no effect", opt->gates);
+		diag_hint(d, "give the model, or a program that was written before the pass 'bind'");
+		ir_free(p);
+		p = NULL;
+	}
 	if (p)
 		*status = STATUS_OK;
 	return p;

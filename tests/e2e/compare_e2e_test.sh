@@ -107,6 +107,7 @@ refused "a gates file that is not there" 3 "nothing.gates: error: cannot read" "
 refused "a gates file with an unknown node" 2 "bad.gates:1: error: no node with gates is called '/model/nope'" "${compare[@]}" "$model" "${options[@]}" \
 	--gates="$work/bad.gates" --json "$work/empty/x.json" --html "$work/empty/x.html" --save-gates "$work/empty/x.gates"
 refused "the same at the compiler" 2 "nodes with gates: /model/" "$build/sufc" "$model" "${options[@]}" --gates="$work/bad.gates" -o "$work/empty/x.c"
+refused "a gates file for a program with gates" 2 "gates are chosen already" "${compare[@]}" "$work/digits_vit/plain.ir" --gates="$work/digits_vit/all.gates"
 refused "an unknown network" 1 "GBPS,RTT_MS.*found 'mars'" "${compare[@]}" "$model" --network=mars
 refused "a folder that is not there" 3 "cannot write there" "${compare[@]}" "$model" "${options[@]}" --html "$work/empty/no/x.html"
 refused "a machine file that is none" 3 "bad.gates: expected constants of a machine" "${compare[@]}" "$model" "${options[@]}" --machine "$work/bad.gates"
