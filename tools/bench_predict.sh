@@ -106,6 +106,7 @@ one_run() {
 	"$at/party" run --role 1 --key "$4" --weights "$at/masked.weights" --connect "127.0.0.1:$front" "${link_options_1[@]}" \
 		--stats "$at/run.1.json" "${inputs[@]}" >"$at/run.1.log" 2>&1 </dev/null || status=1
 	wait "$pid" || status=1
+	[[ -z $relay || $status -eq 0 ]] || kill "$relay" 2>/dev/null || true # it may wait for a party that never comes
 	[[ -z $relay ]] || wait "$relay" || status=1
 	[[ $status -eq 0 ]] || { tail -n 3 "$at"/run.?.log >&2; return 1; }
 }
@@ -124,7 +125,10 @@ run_once() {
 		"$at/party" keygen --out "$at/keys" --state "$at/model.state" --stats "$at/keygen.json" >"$at/keygen.log" 2>&1
 		key0=$(key_of "$at/keys" 0) key1=$(key_of "$at/keys" 1)
 	fi
-	one_run "$1" "$2" "$key0" "$key1"
+	if ! one_run "$1" "$2" "$key0" "$key1"; then
+		[[ -z $dealer ]] || kill "$dealer" 2>/dev/null || true # it may wait for somebody who reads
+		return 1
+	fi
 	[[ -z $dealer ]] || wait "$dealer"
 	rm -rf "$at/keys"
 	echo "$(json_total "$at/run.0.json" online_ms) $(json_total "$at/run.1.json" online_ms) $(json_total "$at/keygen.json" keygen_ms)" |

@@ -189,7 +189,11 @@ static int accept_one(const struct sockaddr_in *a)
 		close(fd);
 		return failed("listen");
 	}
-	int got = accept(fd, NULL, NULL);
+	struct pollfd at = { .fd = fd, .events = POLLIN };
+	int got = -1;
+	errno = ETIMEDOUT;
+	if (poll(&at, 1, WAIT_S * 1000) == 1)
+		got = accept(fd, NULL, NULL);
 	close(fd);
 	return got < 0 ? failed("accept") : got;
 }
