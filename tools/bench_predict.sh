@@ -105,6 +105,7 @@ one_run() {
 	pid=$!
 	"$at/party" run --role 1 --key "$4" --weights "$at/masked.weights" --connect "127.0.0.1:$front" "${link_options_1[@]}" \
 		--stats "$at/run.1.json" "${inputs[@]}" >"$at/run.1.log" 2>&1 </dev/null || status=1
+	[[ $status -eq 0 ]] || kill "$pid" 2>/dev/null || true
 	wait "$pid" || status=1
 	[[ -z $relay || $status -eq 0 ]] || kill "$relay" 2>/dev/null || true # it may wait for a party that never comes
 	[[ -z $relay ]] || wait "$relay" || status=1
