@@ -46,6 +46,8 @@ heads(const struct table *t)
 	for (int k = 0; k < t->n; k++)
 		cell(t, t->col[k].s ? short_name(t->col[k].s->gates) : t->col[k].p->system);
 	end(t);
+	if (!t->c->npub)
+		return;
 	label(t, "");
 	for (int k = 0; k < t->n; k++)
 		cell(t, t->col[k].s ? "" : t->col[k].p->source == 1 ? "published [1]" : "published [2]");

@@ -1,13 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * report_json.c -- costs of a compiled program as JSON with stable keys: plain numbers, bytes.
- *
- *   {"model", "strategies": [{"gates", "weights", "ring_bits", "rounds",
- *     "comm_bytes"           sent and received at one party, online
- *     "offline_comm_bytes"   between the parties before a run: none
- *     "key_bytes", "sent_bytes", "mul_adds", "peak_bytes"   [party 0, party 1]
- *     "prg_calls"            [dealer, party 0, party 1], AES blocks
- *     "unpacked_key_bytes"   a key in the layout of SIGMA's program
- *     "classes": {NAME: {"comm_bytes", "key_bytes", "rounds"}}}]}
+ * report_json.c -- what compare_json.c says of one program, from its costs alone; docs/costs.md describes the keys.
  */
 #include <jansson.h>
 #include "frontend/report.h"
