@@ -106,7 +106,7 @@ check_protocol(struct checker *c, const struct node *n)
 	const uint32_t pad[2] = { s->pad_a, s->pad_b };
 	for (int k = 0; k < 2 && k < n->nin; k++) {
 		const struct val *v = root_of(n->in[k]);
-		if (pad[k] && (!v->def || v->def->step->id != pad[k]))
+		if (pad[k] && (!v->def || v->def->step->id != pad[k] || v->def->step->define_last || v->type.bits != n->in[k]->type.bits))
 			check_fail(c, n, "the mask of '%s' is not the pad of step %u", n->in[k]->name, pad[k]);
 	}
 }
@@ -129,6 +129,8 @@ check_message(struct checker *c, const struct node *n)
 		check_fail(c, n, "'%s' is %s, only shared values are opened", v->name, ir_sec_name[v->type.sec]);
 	if (s->m + s->s != v->type.bits)
 		check_fail(c, n, "opens %d bits and drops %d of '%s', which has %d", s->m, s->s, v->name, v->type.bits);
+	if (s->s && !s->round_half && (!v->def || v->def->step->id != s->pad_a || v->def->step->define_last))
+		check_fail(c, n, "drops bits of both pads of '%s', but step %u does not give it pads alone as its mask", v->name, s->pad_a);
 }
 
 static void

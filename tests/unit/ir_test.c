@@ -650,6 +650,7 @@ static const struct edit sched_edit[] = {
 	{ "%o", "%o : f32[2x2] masked 50.24 slot 8 = step.open %p {id=2, count=4, n=50, m=50} round 1", "step id 2 is used twice: pads would repeat" },
 	{ "%o", "%o : f32[2x2] masked 50.24 slot 8 = step.open %p {id=9, count=4, n=50, m=50} round 1", "step id 9 is not between 1 and 8" },
 	{ "%o", "%o : f32[2x2] masked 40.24 slot 8 = step.open %p {id=3, count=4, n=50, m=40} round 1", "opens 40 bits and drops 0 of 'p', which has 50" },
+	{ "%o", "%o : f32[2x2] masked 40.24 slot 8 = step.open %p {id=3, count=4, n=50, m=40, s=10} round 1", "drops bits of both pads of 'p', but step 0" },
 	{ "%o", "%o : f32[2x2] masked 50.24 slot 24 = step.open %p {id=3, count=4, n=50, m=50} round 1", "'o' is at 24, but shares the place of 'p' at 8" },
 	{ "%o", "%o : f32[2x2] masked 50.24 slot 8 = step.open %p {id=3, count=4, n=50, m=50} round 0", "nothing is sent in round 1" },
 	{ "%o", "%o : f32[2x2] masked 50.24 slot 8 = step.open %p {id=3, count=4, n=50, m=50} round 0\n%z : f32[2x2] shared 50.24 slot 24 = step.mul %o, %o {id=6, count=4, n=50, m=50, map={dim=[4], so=[1], sa=[1], sb=[1]}}\n"
