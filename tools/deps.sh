@@ -4,7 +4,7 @@
 set -euo pipefail
 
 packages=(gcc libc6-dev clang cmake ninja-build pkg-config openssl libssl-dev libprotobuf-c-dev protobuf-c-compiler
-	libonnx-dev libjansson-dev libcmocka-dev "$@")
+	libonnx-dev libjansson-dev uthash-dev libcmocka-dev "$@")
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
 	echo "This system has no apt-get; install by its own means what Debian calls: ${packages[*]}" >&2
