@@ -30,6 +30,15 @@
 #define V_GET_BITS(w) \
 	_mm512_and_si512(_mm512_srlv_epi64(_mm512_set1_epi64((long long)(w)), _mm512_set_epi64(64, 3, 64, 2, 64, 1, 64, 0)), V_WORDS(1, 0))
 
+/* The compiler's own reduction adds signed words, whose overflow has no meaning in C. */
+static inline __attribute__((always_inline)) TARGET uint64_t sum_words(__m512i v)
+{
+	__m256i q = _mm256_add_epi64(_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64(v, 1));
+	__m128i d = _mm_add_epi64(_mm256_castsi256_si128(q), _mm256_extracti128_si256(q, 1));
+
+	return (uint64_t)_mm_cvtsi128_si64(d) + (uint64_t)_mm_extract_epi64(d, 1);
+}
+
 static inline __attribute__((always_inline)) TARGET uint64_t dot_words(struct block w, const int64_t *t)
 {
 	__m512i lo = _mm512_setzero_si512(), hi = lo;
@@ -38,7 +47,7 @@ static inline __attribute__((always_inline)) TARGET uint64_t dot_words(struct bl
 		lo = _mm512_mask_add_epi64(lo, (__mmask8)(w.lo >> q), lo, V_LOAD(t + q));
 		hi = _mm512_mask_add_epi64(hi, (__mmask8)(w.hi >> q), hi, V_LOAD(t + 64 + q));
 	}
-	return (uint64_t)_mm512_reduce_add_epi64(_mm512_add_epi64(lo, hi));
+	return sum_words(_mm512_add_epi64(lo, hi));
 }
 #include "kernel_vec.h"
 #endif
