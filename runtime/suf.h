@@ -116,7 +116,8 @@ SUF_MUST_USE enum suf_err suf_round(struct suf_run *);
 
 /* ---- for services that embed a program ----------------------------------------
  * Every function below takes `text`, at least SUF_TEXT bytes, which gets a
- * message when the result is not SUF_OK.  Files appear whole or not at all. */
+ * message when the result is not SUF_OK.  Files appear whole or not at all.
+ * A call takes up to 256 KiB of its thread's stack. */
 enum { SUF_TEXT = 256 };
 
 struct suf_class_stats { const char *name; double ms; uint64_t sent, received; uint32_t rounds; };
