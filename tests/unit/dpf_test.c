@@ -208,31 +208,34 @@ static void test_lut(void **state)
 	}
 }
 
-/* Every alpha and every index of a small table; both signs must occur. */
+/* Every alpha and every index of a small table.  Both signs occur: a key has one, whatever the index, and of the 480 keys a
+ * quarter is 11 standard deviations off. */
 static void test_lut_exhaustive(void **state)
 {
+	size_t positive = 0, keys = 0;
+
 	(void)state;
 	for (unsigned b = 5; b <= 8; b++) {
 		const size_t size = (size_t)1 << b;
 		int64_t *table = get(sizeof *table << b);
 		struct batch t;
-		size_t positive = 0, total = 0;
 		random_bytes(table, sizeof *table << b);
 		batch_new(&t, b, size);
 		for (size_t i = 0; i < size; i++)
 			t.alpha[i] = i;
 		gen(&t, suf_cpu_best());
-		for (size_t x = 0; x < size; x++, total += size) {
+		for (size_t x = 0; x < size; x++) {
 			for (size_t i = 0; i < size; i++)
 				t.x[i] = (i + x) % size;
 			lut(&t, suf_cpu_best(), table);
-			for (size_t i = 0; i < size; i++)
-				positive += t.u[0][i] + t.u[1][i] == 1;
 		}
-		assert_in_range(positive, total / 4, total - total / 4);
+		for (size_t i = 0; i < size; i++)
+			positive += t.u[0][i] + t.u[1][i] == 1;
+		keys += size;
 		batch_free(&t);
 		free(table);
 	}
+	assert_in_range(positive, keys / 4, keys - keys / 4);
 }
 
 static void test_key_bytes(void **state)
