@@ -99,6 +99,7 @@ struct prog {                /* the one data structure every pass takes */
 	struct arena *arena;     /* owns everything above */
 	struct diag *diag;
 	uint32_t next_id;        /* next step id (labels of streams); starts at 1 */
+	bool joins;              /* SCHED, until pass join_open: it may move local steps before openings (a gate of another set than sigma is bound) */
 	int nrounds;             /* SCHED */
 	uint64_t wire_elems;     /* SCHED: size of the wire buffer, elements */
 };

@@ -450,6 +450,8 @@ print(const struct prog *p, FILE *to, bool hashed)
 	}
 	if (p->next_id > 1)
 		fprintf(to, " next_id %u", p->next_id);
+	if (p->joins)
+		fputs(" joins", to);
 	if (p->nrounds)
 		fprintf(to, " rounds %d", p->nrounds);
 	if (p->wire_elems)

@@ -10,7 +10,10 @@
  *
  * The result depends on shapes, widths and ranges only, never on an input:
  * program text and traffic are the same for all inputs.
+ *
+ * Notes in struct prog.joins whether pass join_open may work on it.
  */
+#include <string.h>
 #include "passes/gate/build.h"
 
 static void
@@ -108,11 +111,22 @@ outputs_are_wires(struct prog *p)
 	return ok;
 }
 
+/* Costs of the set sigma are to be those of its publication; other programs may join openings. */
+static bool
+has_other_sets(const struct prog *p)
+{
+	for (const struct node *n = p->first; n; n = n->next)
+		if (n->gate && strcmp(n->gate->set, "sigma") && strcmp(n->gate->set, "local"))
+			return true;
+	return false;
+}
+
 bool
 pass_expand(struct prog *p)
 {
 	if (!outputs_are_wires(p))
 		return false;
+	p->joins = has_other_sets(p);
 	for (struct node *n = p->first, *next; n; n = next) {
 		next = n->next;
 		if (n->op == OP_tril)

@@ -195,7 +195,7 @@ static const char *const round_trips[] = {
 	"output %n, %m, %k, %flag, %u\n",
 	/* stage SCHED with everything a step may have */
 	"sufc-ir 1\n"
-	"program \"s\" stage SCHED next_id 9 rounds 2 wire 128\n"
+	"program \"s\" stage SCHED next_id 9 joins rounds 2 wire 128\n"
 	"table $\"t 2\" = 1\n"
 	"table $gelu.8 = 0 1 -5 9223372036854775807\n"
 	"const %w : i64[2x2] weight 50.12 = 1 2 3 4\n"
