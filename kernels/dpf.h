@@ -62,6 +62,14 @@ suf_dpf_leaf_parity(struct block s, uint64_t x, uint64_t right)
 	return suf_parity((s.lo & ((low | high) ^ rest)) ^ (s.hi & ((low & high) ^ rest)));
 }
 
+/* Leaf bit x mod 128; x is public. */
+static inline SUF_HD uint64_t
+suf_dpf_leaf_bit(struct block s, uint64_t x)
+{
+	uint64_t high = 0 - (x >> 6 & 1);
+	return ((s.lo & ~high) | (s.hi & high)) >> (x & 63) & 1;
+}
+
 /* Dealer, inner level: correction word and t_right from the children c[party][side]; k is the path bit.  Moves both states on. */
 static inline SUF_HD void
 suf_dpf_gen_level(struct block c[2][2], struct block s[2], uint64_t k, struct block *cw, uint64_t *t_right)
@@ -88,5 +96,14 @@ suf_dpf_gen_leaf(struct block c[2][2], uint64_t alpha, uint64_t k, struct block 
 		leaf[d].lo = c[0][d].lo ^ c[1][d].lo ^ on.lo;
 		leaf[d].hi = c[0][d].hi ^ c[1][d].hi ^ on.hi;
 	}
+}
+
+/* Dealer: party 0's bit at alpha, from its children on the last level, its control bit before it, and the leaf words. */
+static inline SUF_HD uint64_t
+suf_dpf_own_bit(struct block c[2], uint64_t t, uint64_t alpha, uint64_t k, const struct block leaf[2])
+{
+	const struct block e = suf_dpf_unit(alpha);
+	struct block s = suf_dpf_correct(suf_block_mux(k, c[1], c[0]), t, suf_block_mux(k, leaf[1], leaf[0]));
+	return suf_parity((s.lo & e.lo) ^ (s.hi & e.hi));
 }
 #endif

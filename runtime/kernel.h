@@ -19,15 +19,18 @@ struct kernel {
 	void (*ctr)(const uint8_t *round_key, uint64_t first, uint32_t id, uint32_t tag, size_t blocks, uint64_t *out);
 	/* b > 7 for these three; arguments as in dpf.h */
 	void (*gen)(const struct dpf_ctx *, unsigned b, size_t count, const uint64_t *alpha, const struct block *root0,
-		const struct block *root1, uint8_t *words);
+		const struct block *root1, uint8_t *words, uint64_t *own0);
 	void (*less)(const struct dpf_ctx *, int party, unsigned b, size_t count, const struct block *root,
-		const uint8_t *words, const uint64_t *x, uint64_t *bit);
+		const uint8_t *words, const uint64_t *x, uint64_t *bit, uint64_t *at_x);
 	/* Elements [first, first+n) of a batch of `count`, n <= group: node[j*group + e] = leaf block j of element
 	 * first+e, for j < 2^(b-7). */
 	void (*leaves)(const struct dpf_ctx *, int party, unsigned b, size_t count, size_t first, size_t n,
 		const struct block *root, const uint8_t *words, struct block *node);
 	/* Sum over j < 128*blocks of t[j] * bit j; bits 128*k.. come from leaf[k*stride].  Adds the number of ones to *ones. */
 	uint64_t (*dot)(const struct block *leaf, size_t stride, size_t blocks, const int64_t *t, uint64_t *ones);
+	/* The same without the ones, mod 2^16 and mod 2^32. */
+	uint64_t (*dot16)(const struct block *leaf, size_t stride, size_t blocks, const uint16_t *t);
+	uint64_t (*dot32)(const struct block *leaf, size_t stride, size_t blocks, const uint32_t *t);
 	unsigned group;
 };
 extern const struct kernel kernel_portable;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What kernel_aesni.c and kernel_vaes256.c share: the product of 128 bits with 128 table entries. */
+ * What kernel_aesni.c and kernel_vaes256.c share: products of leaf bits with table entries of 64, 16 and 32 bits. */
 #include <immintrin.h>
 
 static inline __attribute__((always_inline)) TARGET uint64_t dot_words(struct block w, const int64_t *t)
@@ -19,4 +19,48 @@ static inline __attribute__((always_inline)) TARGET uint64_t dot_words(struct bl
 	}
 	_mm256_storeu_si256((__m256i *)sum, _mm256_add_epi64(lo_sum, hi_sum));
 	return sum[0] + sum[1] + sum[2] + sum[3];
+}
+
+/* Sum of the 32-bit lanes, mod 2^32. */
+static inline __attribute__((always_inline)) TARGET uint64_t sum_lanes(__m256i v)
+{
+	__m128i d = _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+
+	d = _mm_add_epi32(d, _mm_shuffle_epi32(d, 0x4e));
+	return (uint32_t)_mm_cvtsi128_si32(d) + (uint64_t)(uint32_t)_mm_extract_epi32(d, 1);
+}
+
+/* Bits to lanes: a byte of the block goes to each lane and meets one bit there.  What is left is positive or 0, and as
+ * the sign of an entry keeps or clears it. */
+static inline __attribute__((always_inline)) TARGET uint64_t dot_half(const struct block *leaf, size_t stride, size_t blocks, const uint16_t *t)
+{
+	const __m256i bit = _mm256_setr_epi16(1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128);
+	const __m256i first = _mm256_setr_epi16(-256, -256, -256, -256, -256, -256, -256, -256, -255, -255, -255, -255, -255, -255, -255, -255);
+	__m256i sum[2] = { _mm256_setzero_si256(), _mm256_setzero_si256() };
+
+	for (size_t j = 0; j < blocks; j++, t += 128) {
+		__m256i w = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)(leaf + j * stride)));
+		for (int q = 0; q < 8; q++) {
+			__m256i lane = _mm256_shuffle_epi8(w, _mm256_add_epi16(first, _mm256_set1_epi16((short)(2 * q))));
+			__m256i entry = _mm256_loadu_si256((const __m256i *)(const void *)(t + 16 * q));
+			sum[q % 2] = _mm256_add_epi16(sum[q % 2], _mm256_sign_epi16(entry, _mm256_and_si256(lane, bit)));
+		}
+	}
+	return sum_lanes(_mm256_madd_epi16(_mm256_add_epi16(sum[0], sum[1]), _mm256_set1_epi16(1))); /* sign extended: the same mod 2^16 */
+}
+
+static inline __attribute__((always_inline)) TARGET uint64_t dot_word(const struct block *leaf, size_t stride, size_t blocks, const uint32_t *t)
+{
+	const __m256i bit = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128), first = _mm256_set1_epi32(-256);
+	__m256i sum[2] = { _mm256_setzero_si256(), _mm256_setzero_si256() };
+
+	for (size_t j = 0; j < blocks; j++, t += 128) {
+		__m256i w = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)(leaf + j * stride)));
+		for (int q = 0; q < 16; q++) {
+			__m256i lane = _mm256_shuffle_epi8(w, _mm256_add_epi32(first, _mm256_set1_epi32(q)));
+			__m256i entry = _mm256_loadu_si256((const __m256i *)(const void *)(t + 8 * q));
+			sum[q % 2] = _mm256_add_epi32(sum[q % 2], _mm256_sign_epi32(entry, _mm256_and_si256(lane, bit)));
+		}
+	}
+	return sum_lanes(_mm256_add_epi32(sum[0], sum[1]));
 }

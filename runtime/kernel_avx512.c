@@ -49,5 +49,42 @@ static inline __attribute__((always_inline)) TARGET uint64_t dot_words(struct bl
 	}
 	return sum_words(_mm512_add_epi64(lo, hi));
 }
+/* Sum of the 32-bit lanes, mod 2^32. */
+static inline __attribute__((always_inline)) TARGET uint64_t sum_lanes(__m512i v)
+{
+	__m256i q = _mm256_add_epi32(_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64(v, 1));
+	__m128i d = _mm_add_epi32(_mm256_castsi256_si128(q), _mm256_extracti128_si256(q, 1));
+
+	d = _mm_add_epi32(d, _mm_shuffle_epi32(d, 0x4e));
+	return (uint32_t)_mm_cvtsi128_si32(d) + (uint64_t)(uint32_t)_mm_extract_epi32(d, 1);
+}
+
+static inline __attribute__((always_inline)) TARGET uint64_t dot_half(const struct block *leaf, size_t stride, size_t blocks, const uint16_t *t)
+{
+	__m512i a = _mm512_setzero_si512(), b = a;
+
+	for (size_t j = 0; j < blocks; j++, t += 128) {
+		struct block w = leaf[j * stride];
+		a = _mm512_mask_add_epi16(a, (__mmask32)w.lo, a, V_LOAD(t));
+		b = _mm512_mask_add_epi16(b, (__mmask32)(w.lo >> 32), b, V_LOAD(t + 32));
+		a = _mm512_mask_add_epi16(a, (__mmask32)w.hi, a, V_LOAD(t + 64));
+		b = _mm512_mask_add_epi16(b, (__mmask32)(w.hi >> 32), b, V_LOAD(t + 96));
+	}
+	return sum_lanes(_mm512_madd_epi16(_mm512_add_epi16(a, b), _mm512_set1_epi16(1))); /* sign extended: the same mod 2^16 */
+}
+
+static inline __attribute__((always_inline)) TARGET uint64_t dot_word(const struct block *leaf, size_t stride, size_t blocks, const uint32_t *t)
+{
+	__m512i lo = _mm512_setzero_si512(), hi = lo;
+
+	for (size_t j = 0; j < blocks; j++, t += 128) {
+		struct block w = leaf[j * stride];
+		for (int q = 0; q < 64; q += 16) {
+			lo = _mm512_mask_add_epi32(lo, (__mmask16)(w.lo >> q), lo, V_LOAD(t + q));
+			hi = _mm512_mask_add_epi32(hi, (__mmask16)(w.hi >> q), hi, V_LOAD(t + 64 + q));
+		}
+	}
+	return sum_lanes(_mm512_add_epi32(lo, hi));
+}
 #include "kernel_vec.h"
 #endif

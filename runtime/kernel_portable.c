@@ -66,7 +66,7 @@ static struct block load(const uint8_t *p)
 struct gen_state { struct block s[2][CHUNK], pi[CHUNK], c[2][2][CHUNK]; };
 
 static void gen_chunk(const struct dpf_ctx *ctx, unsigned b, size_t count, size_t i, size_t n, const uint64_t *alpha,
-		      struct gen_state *g, uint8_t *words)
+		      struct gen_state *g, uint8_t *words, uint64_t *own0)
 {
 	static const uint8_t side[2][CHUNK] = { { 0 }, { [0 ... CHUNK - 1] = 1 } };
 	const unsigned depth = b - DPF_LEAF_BITS;
@@ -88,6 +88,8 @@ static void gen_chunk(const struct dpf_ctx *ctx, unsigned b, size_t count, size_
 				suf_dpf_gen_leaf(c, alpha[i + e], k, w);
 				memcpy(cw, &w[0], sizeof w[0]);
 				memcpy(cw + 16 * count, &w[1], sizeof w[1]);
+				if (own0)
+					own0[i + e] = suf_dpf_own_bit(c[0], s[0].lo, alpha[i + e], k, w);
 				continue;
 			}
 			suf_dpf_gen_level(c, s, k, w, &t_right);
@@ -100,7 +102,7 @@ static void gen_chunk(const struct dpf_ctx *ctx, unsigned b, size_t count, size_
 }
 
 static void portable_gen(const struct dpf_ctx *ctx, unsigned b, size_t count, const uint64_t *alpha, const struct block *root0,
-			 const struct block *root1, uint8_t *words)
+			 const struct block *root1, uint8_t *words, uint64_t *own0)
 {
 	struct gen_state g;
 
@@ -112,7 +114,7 @@ static void portable_gen(const struct dpf_ctx *ctx, unsigned b, size_t count, co
 			g.s[0][e] = (struct block){ root0[i + e].lo & ~1ull, root0[i + e].hi };
 			g.s[1][e] = (struct block){ root1[i + e].lo | 1, root1[i + e].hi };
 		}
-		gen_chunk(ctx, b, count, i, n, alpha, &g, words);
+		gen_chunk(ctx, b, count, i, n, alpha, &g, words, own0);
 	}
 	prg_wipe(&g, sizeof g);
 }
@@ -131,7 +133,7 @@ static struct block side_word(const uint8_t *words, size_t count, size_t i, bool
 }
 
 static void portable_less(const struct dpf_ctx *ctx, int party, unsigned b, size_t count, const struct block *root,
-			  const uint8_t *words, const uint64_t *x, uint64_t *bit)
+			  const uint8_t *words, const uint64_t *x, uint64_t *bit, uint64_t *at_x)
 {
 	const unsigned depth = b - DPF_LEAF_BITS;
 	struct block s[CHUNK], pi[CHUNK], c[CHUNK];
@@ -158,6 +160,8 @@ static void portable_less(const struct dpf_ctx *ctx, int party, unsigned b, size
 		}
 		for (size_t e = 0; e < n; e++)
 			bit[i + e] ^= suf_dpf_leaf_parity(s[e], x[i + e], old[e]);
+		for (size_t e = 0; at_x && e < n; e++)
+			at_x[i + e] = suf_dpf_leaf_bit(s[e], x[i + e]);
 	}
 	prg_wipe(s, sizeof s);
 }
@@ -202,7 +206,31 @@ static uint64_t portable_dot(const struct block *leaf, size_t stride, size_t blo
 	return sum;
 }
 
+static uint64_t portable_dot16(const struct block *leaf, size_t stride, size_t blocks, const uint16_t *t)
+{
+	uint64_t sum = 0;
+
+	for (size_t j = 0; j < blocks; j++, t += 128)
+		for (unsigned k = 0; k < 64; k++) {
+			sum += t[k] & (0 - (leaf[j * stride].lo >> k & 1));
+			sum += t[64 + k] & (0 - (leaf[j * stride].hi >> k & 1));
+		}
+	return sum;
+}
+
+static uint64_t portable_dot32(const struct block *leaf, size_t stride, size_t blocks, const uint32_t *t)
+{
+	uint64_t sum = 0;
+
+	for (size_t j = 0; j < blocks; j++, t += 128)
+		for (unsigned k = 0; k < 64; k++) {
+			sum += t[k] & (0 - (leaf[j * stride].lo >> k & 1));
+			sum += t[64 + k] & (0 - (leaf[j * stride].hi >> k & 1));
+		}
+	return sum;
+}
+
 const struct kernel kernel_portable = {
-	.ctr = portable_ctr, .gen = portable_gen, .less = portable_less,
-	.leaves = portable_leaves, .dot = portable_dot, .group = GROUP,
+	.ctr = portable_ctr, .gen = portable_gen, .less = portable_less, .leaves = portable_leaves, .dot = portable_dot,
+	.dot16 = portable_dot16, .dot32 = portable_dot32, .group = GROUP,
 };

@@ -13,7 +13,8 @@
  *     V_ONES_AT(v)         block i: 1 << (low 7 bits of its low word), as 128 bits
  *     V_PUT_BITS(v)        W bits: the lowest bit of every block
  *     V_GET_BITS(w)        block i = bit i of w
- *     dot_words            see struct kernel
+ *     dot_words            128 bits against 128 entries of a table
+ *     dot_half, dot_word   dot16 and dot32 of struct kernel
  */
 #include <string.h>
 
@@ -150,22 +151,29 @@ FN void gen_inner(struct NAME(gen) *g, uint8_t *cw, uint8_t *t_right, size_t i, 
 	memcpy(t_right + i / 8, &bits, (n + 7) / 8);
 }
 
-FN void gen_leaf(struct NAME(gen) *g, uint8_t *left, uint8_t *right, size_t i, size_t n)
+/* Leaf words; own0[e]: party 0's bit at the special point. */
+FN void gen_leaf(struct NAME(gen) *g, uint8_t *left, uint8_t *right, size_t i, size_t n, uint64_t *own0)
 {
 	V l[K], r[K];
+	struct block own[GROUP];
 
 	UNROLL
 	for (int j = 0; j < K; j++) {
 		V k = V_SIGNS(g->dir[j]), e = V_ONES_AT(g->alpha[j]);
 		l[j] = V_XOR(V_XOR(g->c[0][0][j], g->c[1][0][j]), V_ANDNOT(k, e));
 		r[j] = V_XOR(V_XOR(g->c[0][1][j], g->c[1][1][j]), V_AND(k, e));
+		V s0 = V_XOR(mux(k, g->c[0][1][j], g->c[0][0][j]), V_AND(V_LSBS(g->s[0][j]), mux(k, r[j], l[j])));
+		V_STORE(own + W * j, V_AND(s0, e));
 	}
 	put_piece(left + 16 * i, n, l);
 	put_piece(right + 16 * i, n, r);
+	for (size_t e = 0; own0 && e < n; e++)
+		own0[i + e] = (uint64_t)__builtin_popcountll(own[e].lo | own[e].hi);
+	prg_wipe(own, sizeof own);
 }
 
 TARGET static void NAME(gen)(const struct dpf_ctx *ctx, unsigned b, size_t count, const uint64_t *alpha,
-			     const struct block *root0, const struct block *root1, uint8_t *words)
+			     const struct block *root0, const struct block *root1, uint8_t *words, uint64_t *own0)
 {
 	const unsigned depth = b - DPF_LEAF_BITS;
 	const V one = V_WORDS(1, 0);
@@ -197,7 +205,7 @@ TARGET static void NAME(gen)(const struct dpf_ctx *ctx, unsigned b, size_t count
 			if (level < depth - 1)
 				gen_inner(&g, w, w + 16 * count, i, n);
 			else
-				gen_leaf(&g, w, w + 16 * count, i, n);
+				gen_leaf(&g, w, w + 16 * count, i, n, own0);
 		}
 	}
 	prg_wipe(copy, sizeof copy);
@@ -232,7 +240,7 @@ FN uint64_t leaf_parity(struct block s, uint64_t x)
 }
 
 TARGET static void NAME(less)(const struct dpf_ctx *ctx, int party, unsigned b, size_t count, const struct block *root,
-			      const uint8_t *words, const uint64_t *x, uint64_t *bit)
+			      const uint8_t *words, const uint64_t *x, uint64_t *bit, uint64_t *at_x)
 {
 	const unsigned depth = b - DPF_LEAF_BITS;
 	const size_t stride = kernel_level_bytes(count);
@@ -283,6 +291,8 @@ TARGET static void NAME(less)(const struct dpf_ctx *ctx, int party, unsigned b, 
 		}
 		for (size_t e = 0; e < n; e++)
 			bit[i + e] = (sum[e].lo & 1) ^ leaf_parity(leaf[e], x[i + e]) ^ (unsigned)party;
+		for (size_t e = 0; at_x && e < n; e++)
+			at_x[i + e] = suf_dpf_leaf_bit(leaf[e], x[i + e]);
 	}
 }
 
@@ -344,6 +354,17 @@ TARGET static uint64_t NAME(dot)(const struct block *leaf, size_t stride, size_t
 	return sum;
 }
 
+TARGET static uint64_t NAME(dot16)(const struct block *leaf, size_t stride, size_t blocks, const uint16_t *t)
+{
+	return dot_half(leaf, stride, blocks, t);
+}
+
+TARGET static uint64_t NAME(dot32)(const struct block *leaf, size_t stride, size_t blocks, const uint32_t *t)
+{
+	return dot_word(leaf, stride, blocks, t);
+}
+
 const struct kernel NAME(kernel) = {
-	.ctr = NAME(ctr), .gen = NAME(gen), .less = NAME(less), .leaves = NAME(leaves), .dot = NAME(dot), .group = GROUP,
+	.ctr = NAME(ctr), .gen = NAME(gen), .less = NAME(less), .leaves = NAME(leaves), .dot = NAME(dot), .dot16 = NAME(dot16),
+	.dot32 = NAME(dot32), .group = GROUP,
 };

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { RUNS = 9 };
+enum { RUNS = 9, TABLE_BITS = 11 };
 
 struct bench {
 	enum suf_isa isa;
@@ -81,6 +81,17 @@ static void run_lut(struct bench *w, unsigned b)
 	dpf_lut(&ctx, 1, b, SUF_BLOCK, w->root[1], w->words, w->x, (const int64_t *)w->a, w->bit, w->c, w->work);
 }
 
+/* Look-ups in a table of 2^11 entries, in words of so many bits. */
+static void run_table(struct bench *w, unsigned bits)
+{
+	struct dpf_ctx ctx = { .isa = w->isa, .session = 5, .id = 9 };
+
+	for (size_t i = 0; i < SUF_BLOCK; i++)
+		w->x[i] &= (1u << TABLE_BITS) - 1;
+	dpf_table_set(TABLE_BITS, bits, (const int64_t *)w->a, w->work);
+	dpf_table(&ctx, 1, TABLE_BITS, bits, SUF_BLOCK, w->root[1], w->words, w->x, w->c, w->work);
+}
+
 static void run_gemm(struct bench *w, unsigned narrow)
 {
 	gemm_u64(w->isa, (int)narrow, 128, 768, 128, w->a, 768, 1, w->b, 128, 1, w->c, 128, w->work);
@@ -130,6 +141,12 @@ int main(void)
 			snprintf(text, sizeof text, "dpf_lut %u", b);
 			run_gen(&w, b);
 			measure(&w, name[isa], text, "M look-ups/s", SUF_BLOCK, run_lut, b);
+		}
+		run_gen(&w, TABLE_BITS);
+		for (unsigned bits = 16; bits <= 64; bits *= 2) {
+			char text[32];
+			snprintf(text, sizeof text, "dpf_table 11 %u", bits);
+			measure(&w, name[isa], text, "M look-ups/s", SUF_BLOCK, run_table, bits);
 		}
 		measure(&w, name[isa], "gemm", "M MAC/s", 128.0 * 768 * 128, run_gemm, 0);
 		measure(&w, name[isa], "gemm narrow52", "M MAC/s", 128.0 * 768 * 128, run_gemm, 1);

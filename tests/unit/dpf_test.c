@@ -15,7 +15,7 @@ enum { GUARD = 64 };
 struct batch {
 	unsigned b;
 	size_t count;
-	uint64_t *alpha, *x, *bit[2], *u[2], *v[2];
+	uint64_t *alpha, *x, *bit[2], *at_x[2], *own0, *u[2], *v[2];
 	struct block *root[2];
 	uint8_t *words;
 };
@@ -44,8 +44,10 @@ static void batch_new(struct batch *t, unsigned b, size_t count)
 	t->count = count;
 	t->alpha = get(8 * count);
 	t->x = get(8 * count);
+	t->own0 = get(8 * count);
 	for (int p = 0; p < 2; p++) {
 		t->bit[p] = get(8 * count);
+		t->at_x[p] = get(8 * count);
 		t->u[p] = get(8 * count);
 		t->v[p] = get(8 * count);
 		t->root[p] = get(16 * count);
@@ -74,8 +76,10 @@ static void batch_free(struct batch *t)
 	free(t->alpha);
 	free(t->x);
 	free(t->words);
+	free(t->own0);
 	for (int p = 0; p < 2; p++) {
 		free(t->bit[p]);
+		free(t->at_x[p]);
 		free(t->u[p]);
 		free(t->v[p]);
 		free(t->root[p]);
@@ -87,7 +91,7 @@ static void gen(struct batch *t, enum suf_isa isa)
 	struct dpf_ctx ctx = { .isa = isa, .session = 0xfedcba9876543210ull, .id = 0x87654321u, .part = 0xabcdef };
 	const uint64_t bytes = dpf_key_bytes(t->b, t->count);
 
-	dpf_gen(&ctx, t->b, t->count, t->alpha, t->root[0], t->root[1], t->words);
+	dpf_gen_sign(&ctx, t->b, t->count, t->alpha, t->root[0], t->root[1], t->words, t->own0);
 	for (size_t i = 0; i < GUARD; i++)
 		assert_int_equal(t->words[bytes + i], 0xa5);
 	assert_int_equal(ctx.calls, t->b > 7 ? 6 * t->count * (t->b - 7) : 0);
@@ -97,7 +101,7 @@ static void less(struct batch *t, enum suf_isa isa)
 {
 	for (int p = 0; p < 2; p++) {
 		struct dpf_ctx ctx = { .isa = isa, .session = 0xfedcba9876543210ull, .id = 0x87654321u, .part = 0xabcdef };
-		dpf_less(&ctx, p, t->b, t->count, t->root[p], t->words, t->x, t->bit[p]);
+		dpf_less_equal(&ctx, p, t->b, t->count, t->root[p], t->words, t->x, t->bit[p], t->at_x[p]);
 		assert_int_equal(ctx.calls, t->b > 7 ? 2 * t->count * (t->b - 7) : 0);
 	}
 }
@@ -109,6 +113,8 @@ static void check_less(const struct batch *t)
 		if ((t->bit[0][i] ^ t->bit[1][i]) != (t->x[i] < t->alpha[i]))
 			fail_msg("b %u, element %zu: [%llu < %llu] is wrong", t->b, i, (unsigned long long)t->x[i],
 				 (unsigned long long)t->alpha[i]);
+		assert_true(t->at_x[0][i] <= 1 && t->at_x[1][i] <= 1);
+		assert_int_equal(t->at_x[0][i] ^ t->at_x[1][i], t->x[i] == t->alpha[i]);
 	}
 }
 
@@ -145,7 +151,7 @@ static void test_less_random(void **state)
 		for (size_t c = 0; c < sizeof count / sizeof *count; c++) {
 			struct batch t;
 			uint8_t *first = NULL;
-			uint64_t *bits = NULL;
+			uint64_t *bits = NULL, *points = NULL;
 			const uint64_t bytes = dpf_key_bytes(width[w], count[c]);
 			batch_new(&t, width[w], count[c]);
 			for (enum suf_isa isa = SUF_ISA_PORTABLE; isa <= suf_cpu_best(); isa++) {
@@ -157,12 +163,16 @@ static void test_less_random(void **state)
 					memcpy(first, t.words, bytes);
 					bits = get(8 * count[c]);
 					memcpy(bits, t.bit[0], 8 * count[c]);
+					points = get(8 * count[c]);
+					memcpy(points, t.at_x[1], 8 * count[c]);
 				}
 				assert_memory_equal(first, t.words, bytes);
 				assert_memory_equal(bits, t.bit[0], 8 * count[c]);
+				assert_memory_equal(points, t.at_x[1], 8 * count[c]);
 			}
 			free(first);
 			free(bits);
+			free(points);
 			batch_free(&t);
 		}
 }
@@ -181,8 +191,51 @@ static void lut(struct batch *t, enum suf_isa isa, const int64_t *table)
 		uint64_t want = (uint64_t)table[(t->x[i] - t->alpha[i]) & domain(t->b)];
 		assert_true(u == 1 || u == ~0ull);
 		assert_int_equal(v, u * want);
+		assert_int_equal(t->own0[i], u == 1); /* what the dealer knows of the sign */
 	}
 	free(scratch);
+}
+
+/* The same look-ups in narrower words, and of every other key alone. */
+static void narrow_lut(struct batch *t, enum suf_isa isa, const int64_t *table)
+{
+	static const unsigned bits[] = { 3, 14, 16, 17, 32, 33, 50, 64 };
+	const size_t half = (t->count + 1) / 2;
+	uint8_t *words = get(dpf_key_bytes(t->b, half) + 1);
+	struct block *root = get(half * sizeof *root);
+	uint64_t *x = get(8 * half), *v = get(8 * t->count);
+	uint32_t *index = get(4 * half);
+
+	for (size_t i = 0; i < half; i++) {
+		index[i] = (uint32_t)(2 * i);
+		x[i] = t->x[2 * i];
+	}
+	dpf_pick(t->b, t->count, t->words, half, index, words);
+	assert_int_equal(words[dpf_key_bytes(t->b, half)], 0);
+	for (size_t k = 0; k < sizeof bits / sizeof *bits; k++) {
+		void *scratch = aligned_alloc(64, dpf_table_scratch(t->b, bits[k]) / 64 * 64 + 64);
+		const uint64_t mask = domain(bits[k]);
+		assert_non_null(scratch);
+		dpf_table_set(t->b, bits[k], table, scratch);
+		for (int p = 0; p < 2; p++) {
+			struct dpf_ctx ctx = { .isa = isa, .session = 0xfedcba9876543210ull, .id = 0x87654321u, .part = 0xabcdef };
+			dpf_table(&ctx, p, t->b, bits[k], t->count, t->root[p], t->words, t->x, v, scratch);
+			assert_int_equal(ctx.calls, dpf_lut_calls(t->b, t->count));
+			for (size_t i = 0; i < t->count; i++)
+				assert_int_equal(v[i], t->v[p][i] & mask);
+			for (size_t i = 0; i < half; i++)
+				root[i] = t->root[p][2 * i];
+			dpf_table(&ctx, p, t->b, bits[k], half, root, words, x, v, scratch);
+			for (size_t i = 0; i < half; i++)
+				assert_int_equal(v[i], t->v[p][2 * i] & mask);
+		}
+		free(scratch);
+	}
+	free(words);
+	free(root);
+	free(x);
+	free(v);
+	free(index);
 }
 
 static void test_lut(void **state)
@@ -198,6 +251,7 @@ static void test_lut(void **state)
 		for (enum suf_isa isa = SUF_ISA_PORTABLE; isa <= suf_cpu_best(); isa++) {
 			gen(&t, isa);
 			lut(&t, isa, table);
+			narrow_lut(&t, isa, table);
 			if (isa == SUF_ISA_PORTABLE)
 				memcpy(v, t.v[1], 8 * count);
 			assert_memory_equal(v, t.v[1], 8 * count);
