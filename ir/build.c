@@ -151,6 +151,8 @@ ir_const_like(struct prog *p, const char *name, const struct val *like, enum sec
 {
 	struct val *v = ir_const(p, name, like->dtype, sec, rank, dim, like->data);
 	v->absent = like->absent;
+	v->factor = like->factor;
+	v->factor_step = like->factor_step;
 	return v;
 }
 
@@ -464,15 +466,39 @@ ir_is_const(const struct val *v)
 	return v->data != NULL;
 }
 
+/* Rounded to float, as if the product was stored. */
+static float
+scaled(const struct val *v, int64_t i, int64_t at)
+{
+	return (float)((double)((const float *)v->data)[i] * (double)((const float *)v->factor->data)[at]);
+}
+
 double
 ir_elem(const struct val *v, int64_t i)
 {
+	if (v->factor)
+		return (double)scaled(v, i, i / v->factor_step % ir_count(v->factor));
 	switch (v->dtype) {
 	case DT_F32: return (double)((const float *)v->data)[i];
 	case DT_I64: return (double)((const int64_t *)v->data)[i];
 	case DT_BOOL: return ((const bool *)v->data)[i] ? 1 : 0;
 	}
 	BUG("dtype %d of '%s'", (int)v->dtype, v->name);
+}
+
+void
+ir_floats(const struct val *v, float *to)
+{
+	const int64_t n = ir_count(v), factors = v->factor ? ir_count(v->factor) : 0;
+	if (v->dtype != DT_F32)
+		BUG("'%s' has no floats", v->name);
+	if (!v->factor && n)
+		memcpy(to, v->data, (size_t)n * sizeof *to);
+	if (!v->factor)
+		return;
+	for (int64_t i = 0, at = 0; i < n; at = at + 1 == factors ? 0 : at + 1)
+		for (const int64_t end = i + v->factor_step < n ? i + v->factor_step : n; i < end; i++)
+			to[i] = scaled(v, i, at);
 }
 
 bool

@@ -234,6 +234,8 @@ triangle(const struct node *n, struct shape *r, char *why)
 static bool
 norm(const struct node *n, const struct shape *r, char *why)
 {
+	if (n->op == OP_layernorm && n->nin == 2)
+		return no(why, "gamma comes with beta, or neither is there");
 	for (int k = 1; k < n->nin; k++)
 		if (r->rank < 1 || ir_count(n->in[k]) != r->dim[r->rank - 1])
 			return no(why, "'%s' should have as many elements as the last axis", n->in[k]->name);

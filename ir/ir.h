@@ -69,6 +69,9 @@ struct val {                 /* one tensor, defined once */
 	const void *data;        /* constants: float[], int64_t[] or bool[] by dtype (host order, may be mapped);
 	                            from stage RING on public ones are int64_t[], the ring's integers (dtype DT_I64); a weight
 	                            keeps its float[] and quantize_weight() of passes/quantize.h gives the integers */
+	const struct val *factor; /* FLOAT to GATE: a weight whose element i is data[i] times element i / factor_step mod count of this vector, so that
+	                            a folded matrix needs no copy: read it by ir_elem, ir_floats or quantize_weight; NULL: data as it is */
+	int64_t factor_step;     /* elements of data, one after the other, that share a factor */
 	bool absent;             /* a weight whose values are not known: data are zeros that stand for them, good for costs only */
 	struct val *source;      /* the FLOAT value this one stands for, for verify (often itself); NULL: helper value */
 	uint64_t slot;           /* SCHED: first element in the wire buffer; weights: index in prog order */
@@ -161,6 +164,7 @@ bool ir_is_const(const struct val *);                           /* data != NULL 
 bool ir_scalar_value(const struct val *, double *);             /* constant with one element, any dtype */
 struct node *ir_user(const struct prog *, const struct val *);  /* the only user; NULL if not exactly one or if an output */
 double ir_elem(const struct val *, int64_t i);                  /* element i of a constant, as double */
+void ir_floats(const struct val *, float *to);                  /* all elements of a F32 constant, its factors applied */
 
 /* check.c: every invariant of the stage; reports to prog->diag with code "ir". */
 bool ir_check(const struct prog *, enum stage);

@@ -216,6 +216,20 @@ put_decl(struct printer *pr, const struct val *v)
 	put_type(pr, v);
 }
 
+/* The elements of a constant as they stand in the side file; *own: what the caller has to free. */
+static const void *
+whole_data(const struct val *v, float **own)
+{
+	*own = NULL;
+	if (!v->factor)
+		return v->data;
+	*own = malloc(ir_data_bytes(v) + 1);
+	if (!*own)
+		arena_out_of_memory(ir_data_bytes(v));
+	ir_floats(v, *own);
+	return *own;
+}
+
 static void
 put_data(struct printer *pr, const struct val *v)
 {
@@ -231,7 +245,9 @@ put_data(struct printer *pr, const struct val *v)
 	}
 	if (count > IR_INLINE_MAX) {
 		uint8_t digest[32];
-		ir_sha256(v->data, ir_data_bytes(v), digest);
+		float *own;
+		ir_sha256(whole_data(v, &own), ir_data_bytes(v), digest);
+		free(own);
 		fputs(" = sha256:", to);
 		for (int k = 0; k < 32; k++)
 			fprintf(to, "%02x", digest[k]);
@@ -241,7 +257,7 @@ put_data(struct printer *pr, const struct val *v)
 	for (int64_t i = 0; i < count; i++) {
 		putc(' ', to);
 		if (v->dtype == DT_F32)
-			put_float(to, ((const float *)v->data)[i]);
+			put_float(to, (float)ir_elem(v, i));
 		else if (v->dtype == DT_I64)
 			fprintf(to, "%lld", (long long)((const int64_t *)v->data)[i]);
 		else
@@ -483,7 +499,10 @@ ir_print_data(const struct prog *p, FILE *to)
 {
 	for (int k = 0; k < p->nvals; k++) {
 		const struct val *v = p->vals[k];
-		if (v->data && !v->absent && is_referred(p, v) && ir_count(v) > IR_INLINE_MAX)
-			fwrite(v->data, 1, ir_data_bytes(v), to);
+		if (v->data && !v->absent && is_referred(p, v) && ir_count(v) > IR_INLINE_MAX) {
+			float *own;
+			fwrite(whole_data(v, &own), 1, ir_data_bytes(v), to);
+			free(own);
+		}
 	}
 }

@@ -53,6 +53,21 @@ run_pass(struct prog *p, const struct pass *pass, bool verbose)
 	return ok;
 }
 
+/* From passes[k] on. */
+static bool
+run_from(struct prog *p, int k, const struct options *opt, FILE *dump_to)
+{
+	for (; k < npasses; k++) {
+		if (!run_pass(p, &passes[k], opt && opt->verbose))
+			return false;
+		if (opt && opt->dump && !strcmp(opt->dump, passes[k].name))
+			ir_print(p, dump_to);
+		if (opt && opt->stop_after && !strcmp(opt->stop_after, passes[k].name))
+			break;
+	}
+	return true;
+}
+
 bool
 run_passes(struct prog *p, const struct options *opt, FILE *dump_to)
 {
@@ -63,13 +78,14 @@ run_passes(struct prog *p, const struct options *opt, FILE *dump_to)
 		return true;
 	while (k < npasses && passes[k].needs != p->stage)
 		k++;
-	for (; k < npasses; k++) {
-		if (!run_pass(p, &passes[k], opt && opt->verbose))
-			return false;
-		if (opt && opt->dump && !strcmp(opt->dump, passes[k].name))
-			ir_print(p, dump_to);
-		if (opt && opt->stop_after && !strcmp(opt->stop_after, passes[k].name))
-			break;
-	}
-	return true;
+	return run_from(p, k, opt, dump_to);
+}
+
+bool
+run_passes_after(struct prog *p, const char *after, const struct options *opt, FILE *dump_to)
+{
+	int k = 0;
+	while (k < npasses && strcmp(passes[k].name, after))
+		k++;
+	return run_from(p, k + 1, opt, dump_to);
 }

@@ -51,6 +51,11 @@ static bool eval_one(const struct prog *p, const struct node *n, const struct in
 			diag_error(p->diag, &n->loc, "eval", "input %s has no value", n->in[k]->name);
 			return false;
 		}
+		if (n->in[k]->factor) {
+			float *all = arena_alloc(scratch, (size_t)ir_count(n->in[k]) * sizeof *all);
+			ir_floats(n->in[k], all);
+			in[k] = all;
+		}
 	}
 	for (int k = 0; k < n->nout; k++) {
 		int64_t count = ir_count(n->out[k]);

@@ -97,17 +97,17 @@ static void eval_softmax_tril(const struct node *n, const float *in, float *out)
 			softmax_row(in + at, out + at, i + past + 1, 1);
 }
 
-/* gamma * (x - mean) / sqrt(var + eps) + beta; beta NULL: no mean (RMSNorm). */
-static void norm_row(const float *x, float *y, int64_t n, const float *gamma, const float *beta, double eps)
+/* gamma * (x - mean) / sqrt(var + eps) + beta; gamma, beta NULL: 1, 0; RMSNorm has mean = 0. */
+static void norm_row(const float *x, float *y, int64_t n, bool centre, const float *gamma, const float *beta, double eps)
 {
 	double mean = 0, var = 0;
-	for (int64_t i = 0; beta && i < n; i++)
+	for (int64_t i = 0; centre && i < n; i++)
 		mean += (double)x[i] / (double)n;
 	for (int64_t i = 0; i < n; i++)
 		var += ((double)x[i] - mean) * ((double)x[i] - mean) / (double)n;
 	double inv = 1 / sqrt(var + eps);
 	for (int64_t i = 0; i < n; i++)
-		y[i] = (float)(((double)x[i] - mean) * inv * (double)gamma[i] + (beta ? (double)beta[i] : 0));
+		y[i] = (float)(((double)x[i] - mean) * inv * (gamma ? (double)gamma[i] : 1) + (beta ? (double)beta[i] : 0));
 }
 
 /* A parameter of the last axis, one element standing for all. */
@@ -125,11 +125,11 @@ static void eval_rows(const struct node *n, const void *const *in, float *out, s
 {
 	const struct val *a = n->in[0];
 	int64_t size = a->dim[a->rank - 1], count = ir_count(a);
-	const float *gamma = row_param(n->in[1], in[1], size, scratch);
+	const float *gamma = n->nin > 1 ? row_param(n->in[1], in[1], size, scratch) : NULL;
 	const float *beta = n->nin > 2 ? row_param(n->in[2], in[2], size, scratch) : NULL;
 
 	for (int64_t i = 0; i < count; i += size)
-		norm_row((const float *)in[0] + i, out + i, size, gamma, beta, ir_f64(n, ATTR_eps));
+		norm_row((const float *)in[0] + i, out + i, size, n->op == OP_layernorm, gamma, beta, ir_f64(n, ATTR_eps));
 }
 
 static void eval_argmax(const struct node *n, const void *in, void *out)

@@ -46,6 +46,12 @@ gates_is_file(const char *text)
 	return !gates_is_set(text) && (strpbrk(text, "/.") || (stat(text, &st) == 0 && !S_ISDIR(st.st_mode)));
 }
 
+bool
+gates_wants_folding(const struct options *opt)
+{
+	return opt && opt->gates && !strcmp(opt->gates, "suf");
+}
+
 const char *
 gates_label(const struct options *opt)
 {

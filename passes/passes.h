@@ -32,6 +32,9 @@ extern const int npasses;
 /* Runs passes from the program's stage on, ir_check after each; prints after opt->dump; stops after opt->stop_after. */
 bool run_passes(struct prog *, const struct options *, FILE *dump_to);
 
+/* The same from the pass behind `after` on; the program is as that one left it. */
+bool run_passes_after(struct prog *, const char *after, const struct options *, FILE *dump_to);
+
 #define PASS(name, needs, gives, doc) bool pass_##name(struct prog *);
 #include "passes.def"
 #undef PASS
@@ -51,6 +54,7 @@ extern const int ngates;
 const struct gate *gate_find(const char *set, enum op);   /* NULL: none; set "local" is searched too */
 bool gates_is_set(const char *text);                         /* a set that covers a model, or "auto" */
 bool gates_is_file(const char *text);                        /* no set: names a file, or looks like a path ('/' or '.') */
+bool gates_wants_folding(const struct options *);            /* the set's norms are without gamma and beta: pass fold_affine */
 const char *gates_label(const struct options *);             /* for users and programs: the set; "custom" for a gates file */
 #define GATE(set, name, op, klass, doc, source) bool expand_##set##_##name(struct prog *, struct node *);
 #include "gates.def"

@@ -94,7 +94,8 @@ static void at_format(struct quant *q, struct node *n)
 static void quantize_norm(struct quant *q, struct node *n)
 {
 	at_format(q, n);
-	use_const(q, n, 1, q->frac, SEC_WEIGHT);
+	if (n->nin > 1)
+		use_const(q, n, 1, q->frac, SEC_WEIGHT);
 	if (n->nin > 2)
 		use_const(q, n, 2, 2 * q->frac, SEC_WEIGHT);
 }

@@ -14,7 +14,7 @@ static int64_t to_ring(double x, int frac)
 int64_t quantize_weight(const struct val *v, int64_t i)
 {
 	if (v->dtype == DT_F32)
-		return to_ring((double)((const float *)v->data)[i], v->type.frac);
+		return to_ring(ir_elem(v, i), v->type.frac);
 	if (v->dtype == DT_I64)
 		return ((const int64_t *)v->data)[i];
 	BUG("'%s' is a boolean constant in a ring program", v->name);

@@ -149,7 +149,17 @@ static double largest(const double *x, int64_t n)
 	return top;
 }
 
-struct matrix matrix_norms(const struct val *w, bool trans)
+/* The elements of a folded matrix, computed once; w is it from now on.  The caller frees them. */
+static float *unfold(struct val *w)
+{
+	float *all = array((size_t)ir_count(w), sizeof *all);
+	ir_floats(w, all);
+	w->data = all;
+	w->factor = NULL;
+	return all;
+}
+
+static struct matrix plain_norms(const struct val *w, bool trans)
 {
 	int64_t r = w->rank > 1 ? w->dim[w->rank - 2] : range_last(w), c = w->rank > 1 ? range_last(w) : 1;
 	struct sums s = { array((size_t)r, 8), array((size_t)r, 8), array((size_t)c, 8), array((size_t)c, 8) };
@@ -164,4 +174,15 @@ struct matrix matrix_norms(const struct val *w, bool trans)
 	}
 	free(s.row1); free(s.row2); free(s.col1); free(s.col2);
 	return most;
+}
+
+struct matrix matrix_norms(const struct val *w, bool trans)
+{
+	if (!w->factor)
+		return plain_norms(w, trans);
+	struct val plain = *w;
+	float *all = unfold(&plain);
+	struct matrix m = plain_norms(&plain, trans);
+	free(all);
+	return m;
 }

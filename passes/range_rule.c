@@ -79,7 +79,7 @@ static double column_norm(const struct val *v)
 
 static double element(const struct val *v, int64_t i)
 {
-	return v->dtype == DT_F32 ? (double)((const float *)v->data)[i] : ir_elem(v, i);
+	return v->dtype == DT_F32 && !v->factor ? (double)((const float *)v->data)[i] : ir_elem(v, i);
 }
 
 /* --- matrix products --------------------------------------------------- */
@@ -239,9 +239,11 @@ static struct range rope_rule(const struct node *n)
 /* A normalised row has norm <= sqrt(d), so each element too. */
 static struct range norm_rule(const struct node *n)
 {
-	const struct val *g = n->in[1], *b = n->nin > 2 ? n->in[2] : NULL;
+	const struct val *g = n->nin > 1 ? n->in[1] : NULL, *b = n->nin > 2 ? n->in[2] : NULL;
 	int64_t d = range_last(n->out[0]);
 	double z = sqrt((double)d), nb = b ? row_norm(b, d) : 0;
+	if (!g)
+		return (struct range){ -z, z, z };
 	if (!known(g) || (b && !known(b)))
 		return range_unknown();
 	double m = z * range_max(g);

@@ -64,7 +64,7 @@ struct range range_of_data(const struct val *v, const void *data)
 	int64_t last = range_last(v), n = ir_count(v);
 	double lo = INFINITY, hi = -INFINITY, top = 0, row = 0;
 	for (int64_t i = 0; i < n; i++) {
-		double x = v->dtype == DT_F32 ? (double)((const float *)data)[i]
+		double x = v->factor && data == v->data ? ir_elem(v, i) : v->dtype == DT_F32 ? (double)((const float *)data)[i]
 			: v->dtype == DT_I64 ? (double)((const int64_t *)data)[i] : (double)((const bool *)data)[i];
 		if (!isfinite(x))
 			return range_unknown();

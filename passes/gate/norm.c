@@ -9,7 +9,8 @@
  *
  * Opened, each under its own pad: the mean (two truncations); per row the square
  * sum, n-2 masked bits, u, k, v u, the mantissa and the table's outputs; per
- * element z t, its truncation, the product with gamma and its truncation.
+ * element z t, its truncation; the product with gamma and its truncation, where
+ * there is a gamma.
  * Conditions: |sum of x| 2^k < 2^(n-1) for the mean, 0 < sum of z^2 < 2^(n-1).
  */
 #include <math.h>
@@ -108,11 +109,12 @@ bool
 gate_norm(struct gb *g, bool center)
 {
 	struct node *node = g->at;
-	struct val *x = node->in[0], *gamma = node->in[1], *beta = node->nin > 2 ? node->in[2] : NULL;
+	struct val *x = node->in[0], *gamma = node->nin > 1 ? node->in[1] : NULL, *beta = node->nin > 2 ? node->in[2] : NULL;
 	const unsigned n = x->type.bits, f = x->type.frac;
 	const uint64_t d = (uint64_t)x->dim[x->rank - 1];
 	const struct suf_rows rows = b_rows(b_count(x) / d, d);
-	need_columns(gamma, d);
+	if (gamma)
+		need_columns(gamma, d);
 	if (beta)
 		need_columns(beta, d);
 	struct val *z = center ? b_row_lin(g, 1, x, -1, mean(g, x, &rows, f), &rows) : x;
@@ -121,6 +123,8 @@ gate_norm(struct gb *g, bool center)
 	struct val *v = b_lin(g, 1, b_open(g, b_sqsum(g, z, &rows)), 0, NULL, eps, n, NULL);
 	struct val *t = rsqrt(g, v, d, f);
 	struct val *q = b_trunc_slack(g, b_open(g, b_mul_rows(g, z, t, &rows)), f, n); /* |q| <= sqrt(d) 2^f */
+	if (!gamma)
+		return b_done(g, q);
 	struct val *y = affine(g, q, gamma, beta, &rows, f);
 	const int shift = (int)(f + gamma->type.frac) - node->out[0]->type.frac;
 	if (shift < 0)

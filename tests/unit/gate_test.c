@@ -71,20 +71,20 @@ clear_rsqrt(int64_t v, uint64_t d, unsigned f)
 }
 
 static void
-clear_norm(const int64_t *x, uint64_t d, unsigned f, unsigned mean_bits, const int64_t *g, const int64_t *b, double eps, int64_t *out)
+clear_norm(const int64_t *x, uint64_t d, unsigned f, unsigned mean_bits, bool center, const int64_t *g, const int64_t *b, double eps, int64_t *out)
 {
 	int64_t sum = 0, v = max64(llround(eps * (double)d * ldexp(1, 2 * (int)f)), 1), mean = 0;
 	for (uint64_t i = 0; i < d; i++)
 		sum += x[i];
-	if (b && (d & (d - 1)) == 0)
+	if (center && (d & (d - 1)) == 0)
 		mean = sum >> __builtin_ctzll(d);
-	else if (b)
+	else if (center)
 		mean = (sum * llround(ldexp(1, (int)mean_bits) / (double)d)) >> mean_bits;
 	for (uint64_t i = 0; i < d; i++)
 		v += (x[i] - mean) * (x[i] - mean);
 	int64_t t = clear_rsqrt(v, d, f);
 	for (uint64_t i = 0; i < d; i++)
-		out[i] = ((((x[i] - mean) * t) >> f) * g[i] + (b ? b[i] : 0)) >> f;
+		out[i] = g ? ((((x[i] - mean) * t) >> f) * g[i] + (b ? b[i] : 0)) >> f : ((x[i] - mean) * t) >> f;
 }
 
 /* ---- helpers ------------------------------------------------------------------ */
@@ -295,7 +295,7 @@ softmax_triangle(void **state)
 /* ---- normalisation --------------------------------------------------------------------- */
 
 static void
-check_norm(bool center, int64_t d, unsigned n, unsigned f, double eps)
+check_norm(bool center, bool unit, int64_t d, unsigned n, unsigned f, double eps)
 {
 	struct gt t;
 	const int64_t rows = 4;
@@ -310,12 +310,11 @@ check_norm(bool center, int64_t d, unsigned n, unsigned f, double eps)
 		int64_t scale = r == 0 ? 1 << f : r == 1 ? 30 << f : r == 2 ? 3 : 0;
 		for (int64_t i = r * d; i < (r + 1) * d; i++)
 			x[i] = scale ? (int64_t)(gt_random() % (uint64_t)(2 * scale)) - scale / 2 : 0;
-		clear_norm(x + r * d, (uint64_t)d, f, f + 8, g, center ? b : NULL, eps, want + r * d);
+		clear_norm(x + r * d, (uint64_t)d, f, f + 8, center, unit ? NULL : g, center ? b : NULL, eps, want + r * d);
 	}
 	struct val *in = gt_input(&t, SHAPE(rows, d)), *gamma = gt_const(&t, SEC_WEIGHT, f, SHAPE(d), g);
 	struct val *beta = gt_const(&t, SEC_WEIGHT, 2 * f, SHAPE(d), b);
-	struct val *out = center ? gt_op(&t, OP_layernorm, f, SHAPE(rows, d), 3, in, gamma, beta)
-	                         : gt_op(&t, OP_rmsnorm, f, SHAPE(rows, d), 2, in, gamma);
+	struct val *out = gt_op(&t, center ? OP_layernorm : OP_rmsnorm, f, SHAPE(rows, d), unit ? 1 : center ? 3 : 2, in, gamma, beta);
 	ir_set_f64(t.p, out->def, ATTR_eps, eps);
 	gt_expect(&t, out, x, want, center ? "layernorm" : "rmsnorm");
 	free(x), free(want), free(g), free(b);
@@ -325,13 +324,14 @@ static void
 norms(void **state)
 {
 	(void)state;
-	check_norm(true, 24, 50, 12, 1e-5);
-	check_norm(true, 768, 50, 12, 1e-12);
-	check_norm(true, 128, 37, 9, 1e-5);
-	check_norm(true, 64, 48, 12, 1e-5);
-	check_norm(false, 24, 51, 12, 1e-6);
-	check_norm(false, 768, 50, 12, 1e-5);
-	check_norm(false, 7, 64, 12, 1e-5);
+	check_norm(true, false, 24, 50, 12, 1e-5);
+	check_norm(true, false, 768, 50, 12, 1e-12);
+	check_norm(true, false, 128, 37, 9, 1e-5);
+	check_norm(true, true, 64, 48, 12, 1e-5);
+	check_norm(true, true, 24, 50, 12, 1e-5);
+	check_norm(false, false, 24, 51, 12, 1e-6);
+	check_norm(false, false, 768, 50, 12, 1e-5);
+	check_norm(false, true, 7, 64, 12, 1e-5);
 }
 
 /* ---- argmax ------------------------------------------------------------------------------------- */

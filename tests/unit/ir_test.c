@@ -594,6 +594,8 @@ static const struct edit float_edit[] = {
 	{ "%g", "%g : f32[2x4] secret = gather %y, %i {axis=2}", "axis 2 of an operand of rank 2" },
 	{ "const %i", "%i : i64[2] secret = argmax %x {axis=1, keepdims=0}", "'i' is secret, but selects what is computed" },
 	{ "%s", "%s : f32[2x2] secret = slice %g {axis=1, start=1, step=3}", "elements 1 to 4 of an axis of size 4" },
+	{ "%y", "%y : f32[2x4] secret = layernorm %x, %b {eps=1e-5}", "gamma comes with beta, or neither is there" },
+	{ "%y", "%y : f32[2x4] secret = rmsnorm %x, %i {eps=1e-5}", "'i' should have as many elements as the last axis" },
 	{ "%d", "%d : f32[2x2] secret = sub %s, %g", "dimensions 2 and 4 do not broadcast" },
 	{ "input", "", "uses 'x', which is neither defined nor a constant nor an input" },
 	{ "input", "input %x, %x", "the input 'x' is listed twice" },
