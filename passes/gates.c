@@ -30,13 +30,14 @@ gate_find(const char *set, enum op op)
 	return g ? g : find_in("local", op);
 }
 
+/* A gate for every operation that the set sigma has one for */
 bool
 gates_is_set(const char *text)
 {
 	for (int k = 0; k < ngates; k++)
-		if (!strcmp(gates[k].set, text) && strcmp(text, "local"))
-			return true;
-	return !strcmp(text, "auto");
+		if (!strcmp(gates[k].set, "sigma") && !find_in(text, gates[k].op))
+			return !strcmp(text, "auto");
+	return true;
 }
 
 bool

@@ -52,7 +52,7 @@ struct gate {
 extern const struct gate gates[];
 extern const int ngates;
 const struct gate *gate_find(const char *set, enum op);   /* NULL: none; set "local" is searched too */
-bool gates_is_set(const char *text);                         /* a set that covers a model, or "auto" */
+bool gates_is_set(const char *text);                         /* a set that covers a model, or "auto"; gates of others go into gates files */
 bool gates_is_file(const char *text);                        /* no set: names a file, or looks like a path ('/' or '.') */
 bool gates_wants_folding(const struct options *);            /* the set's norms are without gamma and beta: pass fold_affine */
 const char *gates_label(const struct options *);             /* for users and programs: the set; "custom" for a gates file */

@@ -133,6 +133,8 @@ gt_compile(struct gt *t, struct val *out)
 	assert_true(pass_bind(t->p));
 	t->p->stage = STAGE_GATE;
 	assert_true(pass_expand(t->p));
+	assert_true(ir_check(t->p, STAGE_SCHED));
+	assert_true(pass_join_open(t->p));
 	gt_schedule(t);
 }
 

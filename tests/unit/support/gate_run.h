@@ -19,7 +19,7 @@ struct val *gt_const(struct gt *, enum sec, unsigned frac, struct shape, const i
 struct val *gt_op(struct gt *, enum op, unsigned frac, struct shape, int nin, ...); /* struct val *..; attributes are set on ->def */
 struct val *gt_rescale(struct gt *, struct val *, int shift);                     /* to f fraction bits */
 
-/* Bind, expand, schedule, plan. */
+/* Bind, expand, join_open, schedule, plan. */
 void gt_compile(struct gt *, struct val *out);
 /* The rest of it for a program that is at stage SCHED already. */
 void gt_schedule(struct gt *);
