@@ -39,5 +39,6 @@ int cmd_compile(int argc, char **argv);
 int cmd_simulate(int argc, char **argv);   /* argv[0]: "sufc simulate" */
 int cmd_verify(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
+int cmd_fit(int argc, char **argv);
 int cmd_calibrate(int argc, char **argv);  /* "sufc calibrate-machine" */
 #endif

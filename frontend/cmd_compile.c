@@ -267,6 +267,7 @@ static const struct argp argp = {
 	"  sufc simulate MODEL.onnx   the fixed-point result of the program, without a protocol\n"
 	"  sufc verify MODEL.onnx     run both parties here and compare with float, layer by layer\n"
 	"  sufc compare MODEL.onnx    what it costs with each gate set: table, JSON, a page for the browser\n"
+	"  sufc fit FUNCTION          a descriptor for an activation that sufc does not know\n"
 	"  sufc calibrate-machine     measure this machine, for predictions of run time\n\n"
 	"MODEL may be a program in text form (FILE.ir) that -o OUT.ir wrote.\n"
 	"Exit status: 0 ok, 1 usage, 2 model not supported, 3 files, 4 clang failed, 5 protocol.",

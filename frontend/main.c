@@ -12,9 +12,9 @@ print_version(FILE *to, struct argp_state *state)
 }
 
 static const struct command { const char *name; int (*run)(int, char **); } commands[] = {
-	{ "compile", cmd_compile }, { "simulate", cmd_simulate }, { "verify", cmd_verify }, { "compare", cmd_compare }, { "calibrate-machine", cmd_calibrate },
+	{ "compile", cmd_compile }, { "simulate", cmd_simulate }, { "verify", cmd_verify }, { "compare", cmd_compare }, { "fit", cmd_fit },
+	{ "calibrate-machine", cmd_calibrate },
 };
-static const char *const later[] = { "fit" };
 
 int
 main(int argc, char **argv)
@@ -28,12 +28,6 @@ main(int argc, char **argv)
 				snprintf(name, sizeof name, "sufc %s", commands[k].name);
 				argv[1] = name;
 				return commands[k].run(argc - 1, argv + 1);
-			}
-	if (argc > 1)
-		for (size_t k = 0; k < sizeof later / sizeof later[0]; k++)
-			if (!strcmp(argv[1], later[k])) {
-				fprintf(stderr, "sufc: error: the command '%s' is not in this version; commands: compile, simulate, verify, compare, calibrate-machine [usage]\n", later[k]);
-				return STATUS_USAGE;
 			}
 	return cmd_compile(argc, argv);
 }
