@@ -92,8 +92,9 @@ check_arity(struct checker *c, const struct node *n)
 	if (n->op == OP_step) {
 		lo = hi = suf_step_desc[n->step->op].nin;
 		nout = suf_step_desc[n->step->op].nout;
-		/* lin has one operand if cb = 0; matmul's bias is optional */
-		if ((n->step->op == SUF_lin && n->step->cb == 0) || n->step->op == SUF_matmul)
+		/* lin has one operand if cb = 0; matmul's bias is optional, a borrow bit if nothing is shifted out, an index of no bits */
+		const enum suf_op op = n->step->op;
+		if ((op == SUF_lin && n->step->cb == 0) || op == SUF_matmul || op == SUF_shiftmul || op == SUF_shiftsq || op == SUF_pieces)
 			lo = hi - 1;
 	}
 	if (n->nin < lo || n->nin > hi)

@@ -122,7 +122,7 @@ check_rows(struct checker *c, const struct node *n)
 	const uint64_t dense = s->c > 0 ? r->count * (uint64_t)s->c : 0;
 	bool ok = false;
 	switch (s->op) {
-	case SUF_row_sum: case SUF_sqsum: ok = sum.all == a && r->count == out; break;
+	case SUF_row_sum: case SUF_sqsum: case SUF_shiftsq: ok = sum.all == a && r->count == out; break;
 	case SUF_row_lin: ok = sum.all == out && sum.all <= a && r->count <= b; break;
 	case SUF_row_diff: ok = sum.all == a && sum.pairs == out; break;
 	case SUF_row_next: ok = sum.all == a && sum.pairs == b && sum.all - sum.pairs == out; break;
@@ -133,6 +133,15 @@ check_rows(struct checker *c, const struct node *n)
 	if (!ok)
 		check_fail(c, n, "rows of %llu elements do not fit operands of %llu and %llu and a result of %llu", (unsigned long long)sum.all,
 		           (unsigned long long)a, (unsigned long long)b, (unsigned long long)out);
+}
+
+/* One polynomial of degree ca for each index of b bits. */
+static bool
+check_pieces(const struct node *n, uint64_t len)
+{
+	const struct suf_step *s = n->step;
+	return s->ca >= 0 && s->ca <= 7 && s->b <= 16 && len == (uint64_t)(s->ca + 1) << s->b && (s->slack ? s->m >= s->n : s->m <= s->n)
+	       && n->nin == (s->b ? 2 : 1) && elems(n->in[0]) == elems(n->out[0]) && (!s->b || elems(n->in[1]) == s->b * elems(n->out[0]));
 }
 
 static void
@@ -150,6 +159,8 @@ check_widths(struct checker *c, const struct node *n)
 	case SUF_trunc: ok = s->s >= 1 && s->s < s->n && (s->slack || s->m <= s->n - s->s); break;
 	case SUF_sext: ok = s->m >= s->n; break;
 	case SUF_gapext: ok = s->m > s->n; break;
+	case SUF_shiftmul: case SUF_shiftsq: ok = s->s + 2 <= s->n && (s->slack ? s->m > s->n - s->s : s->m <= s->n - s->s); break;
+	case SUF_pieces: ok = check_pieces(n, len); break;
 	default: break;
 	}
 	if (!ok)
@@ -165,13 +176,25 @@ check_lengths(struct checker *c, const struct node *n)
 			check_fail(c, n, "'%s' has %llu elements, the result has %llu", n->in[k]->name, (unsigned long long)elems(n->in[k]), (unsigned long long)elems(n->out[0]));
 }
 
+/* x and its borrow bits, operand k, which are there if and only if something is shifted out. */
+static void
+check_shifted(struct checker *c, const struct node *n, uint64_t count, int k)
+{
+	if (elems(n->in[0]) != count || n->nin != k + (n->step->s > 0) || (n->step->s && (elems(n->in[k]) != count || n->in[k]->type.bits != 1)))
+		check_fail(c, n, "%llu elements and their borrow bits were expected", (unsigned long long)count);
+	else if (k > 1 && n->in[1]->type.bits != n->step->m)
+		check_fail(c, n, "'%s' has %d ring bits, the product %d", n->in[1]->name, n->in[1]->type.bits, n->step->m);
+}
+
 void
 check_bounds(struct checker *c, const struct node *n)
 {
 	switch (n->step->op) {
 	case SUF_lin: case SUF_mulc: case SUF_addc: case SUF_mul: check_map(c, n); break;
+	case SUF_shiftmul: check_map(c, n); check_shifted(c, n, elems(n->out[0]), 2); break;
 	case SUF_matmul: check_mm(c, n); break;
 	case SUF_row_sum: case SUF_row_lin: case SUF_row_diff: case SUF_row_next: case SUF_tril: case SUF_untril: case SUF_sqsum: check_rows(c, n); break;
+	case SUF_shiftsq: check_rows(c, n); check_shifted(c, n, elems(n->in[0]), 1); break;
 	case SUF_lt: case SUF_trunc: case SUF_sext: case SUF_gapext: case SUF_select: case SUF_lut: case SUF_lutsign: case SUF_lin4: case SUF_open:
 		check_lengths(c, n);
 		break;

@@ -88,11 +88,11 @@ check_protocol(struct checker *c, const struct node *n)
 	const struct suf_step *s = n->step;
 	for (int k = 0; k < n->nin; k++) {
 		enum sec sec = n->in[k]->type.sec;
-		bool weight = sec == SEC_WEIGHT && ((s->op == SUF_matmul && k > 0) || (s->op == SUF_mul && k == 1));
+		bool weight = sec == SEC_WEIGHT && ((s->op == SUF_matmul && k > 0) || ((s->op == SUF_mul || s->op == SUF_shiftmul) && k == 1));
 		if (sec != SEC_MASKED && !weight)
 			check_fail(c, n, "operand '%s' is %s, expected masked", n->in[k]->name, ir_sec_name[sec]);
 	}
-	if ((s->op == SUF_matmul || s->op == SUF_mul) && s->weight_b != (n->in[1]->type.sec == SEC_WEIGHT))
+	if ((s->op == SUF_matmul || s->op == SUF_mul || s->op == SUF_shiftmul) && s->weight_b != (n->in[1]->type.sec == SEC_WEIGHT))
 		check_fail(c, n, "the step says weight_b=%d, '%s' is %s", s->weight_b, n->in[1]->name, ir_sec_name[n->in[1]->type.sec]);
 	for (int k = 0; k < n->nout; k++) {
 		uint64_t count = 0;

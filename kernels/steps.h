@@ -110,4 +110,57 @@ suf_bitdot_term(int p, uint64_t bit_hat, uint64_t coefficient, uint64_t z)
 {
 	return coefficient * ((uint64_t)p * bit_hat + (1 - 2 * bit_hat) * z);
 }
+
+/* shiftmul, shiftsq: x >> s = X + o with X public and o = -(r >> s) - borrow + wraps * msb(r) * 2^(n-s) the dealer's.
+ * gap: |x| < 2^(n-2), else X + o is right mod 2^(n-s) only, and no word counts for the top bit of r. */
+static inline SUF_HD uint64_t
+suf_shift_public(unsigned n, unsigned s, int gap, uint64_t x_hat, uint64_t *wraps)
+{
+	const uint64_t lift = gap ? (uint64_t)1 << (n - 2) : 0;
+	uint64_t up = (x_hat + lift) & suf_ring(n);
+	*wraps = gap ? (up >> (n - 1)) ^ 1 : 0;
+	return (up >> s) - (lift >> s);
+}
+
+/* shiftmul: (X + o) y; shares of o, of y's mask r and of o r. */
+static inline SUF_HD uint64_t
+suf_shiftmul_eval(int p, uint64_t x, uint64_t y_hat, uint64_t o, uint64_t r, uint64_t o_r)
+{
+	return ((p ? x : 0) + o) * y_hat - x * r - o_r;
+}
+
+/* shiftsq: (X + o)^2; shares of o and o^2. */
+static inline SUF_HD uint64_t
+suf_shiftsq_eval(int p, uint64_t x, uint64_t o, uint64_t o_o)
+{
+	return x * ((p ? x : 0) + 2 * o) + o_o;
+}
+
+/* pieces: a polynomial in public X, shares of the coefficients, the constant first. */
+static inline SUF_HD uint64_t
+suf_pieces_eval(unsigned degree, uint64_t x, const uint64_t *c)
+{
+	uint64_t y = c[degree];
+	for (unsigned k = degree; k-- > 0;)
+		y = y * x + c[k];
+	return y;
+}
+
+/* pieces: x = X + off, X of suf_shift_public without a shift; what the dealer knows of it. */
+static inline SUF_HD uint64_t
+suf_pieces_off(unsigned n, uint64_t r, uint64_t wraps)
+{
+	return (n < 64 ? (r >> (n - 1) & wraps) << n : 0) - r;
+}
+
+/* pieces, dealer: the coefficients of c(x + off), the constant first. */
+static inline SUF_HD void
+suf_pieces_center(unsigned degree, const int64_t *c, uint64_t off, uint64_t *out)
+{
+	for (unsigned k = 0; k <= degree; k++)
+		out[k] = (uint64_t)c[k];
+	for (unsigned done = 0; done < degree; done++)          /* Horner's scheme again and again: Taylor's shift */
+		for (unsigned k = degree; k-- > done;)
+			out[k] += off * out[k + 1];
+}
 #endif

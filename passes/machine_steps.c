@@ -59,8 +59,10 @@ double machine_median(double *v, int n)
 double step_elements(const struct suf_step *s)
 {
 	double count = (double)s->count, na = (double)s->na, nb = (double)s->nb;
-	if (s->op == SUF_matmul || s->op == SUF_mul || s->op == SUF_sqsum)
+	if (s->op == SUF_matmul || s->op == SUF_mul || s->op == SUF_sqsum || s->op == SUF_shiftsq)
 		return count + na + nb;
+	if (s->op == SUF_pieces)
+		return count * (double)suf_pieces_words(s);
 	return count > na ? count : na;
 }
 
@@ -168,7 +170,7 @@ static uint64_t set_rows(struct trial *t, uint64_t count)
 
 static void make_rows(struct suf_step *s, uint64_t count, uint64_t rows)
 {
-	if (s->op == SUF_row_sum || s->op == SUF_sqsum)
+	if (s->op == SUF_row_sum || s->op == SUF_sqsum || s->op == SUF_shiftsq)
 		s->count = rows;
 	if (s->op == SUF_row_diff || s->op == SUF_row_next)
 		s->count = count / 2;
@@ -186,6 +188,9 @@ static void make(struct trial *t, enum suf_op op, uint64_t count, unsigned b)
 	case SUF_row_sum: case SUF_row_lin: case SUF_row_diff: case SUF_row_next: case SUF_tril: case SUF_untril: case SUF_sqsum:
 		make_rows(s, count, set_rows(t, count));
 		break;
+	case SUF_shiftsq: s->s = 12; s->slack = 1; s->in[1] = at(AT_BIT); make_rows(s, count, set_rows(t, count)); break;
+	case SUF_shiftmul: s->s = 12; s->slack = 1; s->in[2] = at(AT_BIT); set_map(t, count); break;
+	case SUF_pieces: s->b = 2; s->ca = 1; s->slack = 1; s->in[1] = at(AT_BIT); set_table(t, 2 << s->b); break;
 	case SUF_lt: s->m = 1; break;
 	case SUF_drelu: s->m = 1; s->nb = 0; set_table(t, 2); break;
 	case SUF_trunc: s->s = s->b = 12; s->slack = 1; s->in[1] = at(AT_BIT); break;
@@ -339,7 +344,8 @@ static void border_kinds(struct machine *m)
 static bool all_kinds(struct lab *l, struct machine *m)
 {
 	static const enum suf_op plain[] = { SUF_lin, SUF_mulc, SUF_addc, SUF_row_sum, SUF_row_lin, SUF_row_diff, SUF_row_next, SUF_tril, SUF_untril,
-	                                     SUF_mul, SUF_sqsum, SUF_trunc, SUF_sext, SUF_gapext, SUF_select, SUF_lutsign, SUF_lin4, SUF_bitdot };
+	                                     SUF_mul, SUF_sqsum, SUF_trunc, SUF_sext, SUF_gapext, SUF_select, SUF_lutsign, SUF_lin4, SUF_bitdot,
+	                                     SUF_shiftmul, SUF_shiftsq, SUF_pieces };
 	for (size_t k = 0; k < sizeof plain / sizeof plain[0]; k++)
 		plain_kind(l, m, plain[k]);
 	tree_kind(l, m, SUF_lt, MANY / 4, 12, 38);

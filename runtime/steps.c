@@ -13,6 +13,19 @@ const struct part_desc suf_part_desc[SUF_NPART] = {
 };
 
 uint64_t
+suf_pieces_words(const struct suf_step *s)
+{
+	return (s->slack ? 2ull : 1ull) * ((uint64_t)s->ca + 1) << s->b;
+}
+
+uint64_t
+suf_shiftsq_top(const struct suf_step *s)
+{
+	const bool any = s->slack && s->m > s->n - s->s + 1;
+	return any ? (s->s ? 2 : 1) * s->na : 0;
+}
+
+uint64_t
 suf_part_count(enum suf_part part, const struct suf_step *s)
 {
 	switch (part) {
@@ -200,6 +213,13 @@ static uint64_t words_dpf_all(unsigned b, uint64_t count) { return words_tree(b,
 
 /* The first half of a faithful truncation alone goes without the word for the top bit of the mask. */
 static bool words_drop_msb(const struct suf_step *s) { return !s->slack && s->m == s->n - s->s && s->m > 16; }
+
+/* `each` words for both values of a borrow bit, and as many for the top bit of the mask. */
+static uint64_t
+words_shifted(const struct suf_step *s, uint64_t count, uint64_t each)
+{
+	return each * ((s->s ? 2u : 1u) + s->slack) * words_of(s->m, count);
+}
 
 static uint64_t
 step_words(const struct suf_step *s)

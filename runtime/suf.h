@@ -61,7 +61,7 @@ struct suf_step {
 	uint32_t id;             /* label of the step's streams, unique in the program, >= 1 */
 	uint64_t count;          /* elements of an output, all of it (drelu: outputs * elements) */
 	uint64_t na, nb;         /* elements of in[0], in[1] */
-	uint8_t n, m;            /* ring bits of in[0] (products: of all operands) and of the output */
+	uint8_t n, m;            /* ring bits of in[0] (products: of all operands; shiftmul: in[1] has m) and of the output */
 	uint8_t s, b;            /* shift or dropped bits; bits compared or looked up */
 	uint8_t shared;          /* local steps: the operands are shares (party 0 alone adds constants) */
 	uint8_t slack, weight_b, define_last, round_half;

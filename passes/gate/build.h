@@ -76,6 +76,14 @@ struct val *b_bitdot(struct gb *, struct val *bits, uint32_t nbits, int64_t c, u
 struct val *b_mul(struct gb *, struct val *a, struct val *b, const struct suf_map *); /* as many as a; map NULL: elementwise */
 struct val *b_mul_rows(struct gb *, struct val *a, struct val *b, const struct suf_rows *); /* a[e] * b[row of e] */
 struct val *b_sqsum(struct gb *, struct val *, const struct suf_rows *);
+/* (x >> s) y mod 2^m and the row sums of (x >> s)^2 mod 2^m; x >> s stays closed.  carry: b_carry(x, s), NULL if s = 0.
+ * |x| < 2^(n-2), or any x if m <= n-s.  y: m bits, masked or a weight, one for each element (rows NULL) or for each row. */
+struct val *b_carry(struct gb *, struct val *x, unsigned s);             /* opened borrow bits of x mod 2^s; s = 0: NULL */
+struct val *b_shift_mul(struct gb *, struct val *x, struct val *carry, unsigned s, struct val *y, unsigned m, const struct suf_rows *rows);
+struct val *b_shift_sq(struct gb *, struct val *x, struct val *carry, unsigned s, unsigned m, const struct suf_rows *);
+/* A polynomial of x, one of 2^bits by the opened index [bits][elements] (NULL: 0 bits); coeff: degree+1 words for each, constant
+ * first.  gap: |x| < 2^(n-2) and m >= n; else m <= n and any x. */
+struct val *b_pieces(struct gb *, struct val *x, struct val *index, unsigned bits, unsigned degree, const int64_t *coeff, bool gap, unsigned m, const char *name);
 struct val *b_matmul(struct gb *, struct val *a, struct val *b, struct val *bias, const struct suf_mm *);
 
 /* Larger pieces shared by several gates: act.c, norm.c, softmax.c. */

@@ -4,12 +4,15 @@
  * key, weights), or a correction. */
 #include "product.h"
 
+/* Ring bits of operand k. */
+static unsigned operand_bits(const struct suf_step *s, int k) { return k ? s->m : s->n; }
+
 const uint64_t *
 product_sim_mask(struct suf_run *r, const struct suf_step *s, int k, uint64_t *buf)
 {
 	if (s->in[k].space != SUF_WEIGHT)
 		return run_mask(r, s->in[k]);
-	run_weight_mask(r, s->in[k], 0, (size_t)suf_operand_count(s, k), s->n, buf);
+	run_weight_mask(r, s->in[k], 0, (size_t)suf_operand_count(s, k), operand_bits(s, k), buf);
 	return buf;
 }
 
@@ -27,9 +30,9 @@ product_eval_mask(struct suf_run *r, const struct suf_step *s, int k, enum suf_p
 {
 	size_t count = (size_t)suf_operand_count(s, k);
 	if (s->in[k].space == SUF_WEIGHT)
-		run_weight_mask(r, s->in[k], 0, count, s->n, share);
+		run_weight_mask(r, s->in[k], 0, count, operand_bits(s, k), share);
 	else if (suf_operand_pad(s, k))
-		party_pad(r, r->party, suf_operand_pad(s, k), 0, 0, count, s->n, share);
+		party_pad(r, r->party, suf_operand_pad(s, k), 0, 0, count, operand_bits(s, k), share);
 	else
 		return eval_corr(r, s, part, 0, count, share);
 	return SUF_OK;
@@ -40,9 +43,9 @@ product_sim_share0(struct suf_run *r, const struct suf_step *s, int k, enum suf_
 {
 	size_t count = (size_t)suf_operand_count(s, k);
 	if (s->in[k].space == SUF_WEIGHT)
-		prg_stream(r->isa, &r->model[0], (uint32_t)s->in[k].at + 1, 0, 0, count, s->n, share);
+		prg_stream(r->isa, &r->model[0], (uint32_t)s->in[k].at + 1, 0, 0, count, operand_bits(s, k), share);
 	else if (suf_operand_pad(s, k))
-		party_pad(r, 0, suf_operand_pad(s, k), 0, 0, count, s->n, share);
+		party_pad(r, 0, suf_operand_pad(s, k), 0, 0, count, operand_bits(s, k), share);
 	else
 		sim_corr(r, s, part, 0, count, mask, share);
 }

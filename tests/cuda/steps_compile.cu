@@ -73,3 +73,20 @@ deal_kernel(size_t count, const uint64_t *alpha, const uint64_t *k, struct block
 	suf_dpf_gen_level(c, s + 2 * i, k[i], words + 3 * i, t_right + i);
 	suf_dpf_gen_leaf(c, alpha[i], k[i], words + 3 * i + 1);
 }
+
+__global__ void
+shifted_kernel(int p, unsigned n, unsigned s, size_t count, const uint64_t *x_hat, const uint64_t *y_hat, const uint64_t *o, const uint64_t *r, uint64_t *out)
+{
+	ELEMENT;
+	uint64_t wraps, x = suf_shift_public(n, s, 1, x_hat[i], &wraps);
+	out[i] = suf_shiftmul_eval(p, x, y_hat[i], o[i], r[i], wraps * o[i]) + suf_shiftsq_eval(p, x, o[i], r[i]);
+}
+
+__global__ void
+pieces_kernel(unsigned n, size_t count, const int64_t *c, const uint64_t *x_hat, const uint64_t *r, uint64_t *out)
+{
+	ELEMENT;
+	uint64_t word[3];
+	suf_pieces_center(2, c, suf_pieces_off(n, r[i], x_hat[i] & 1), word);
+	out[i] = suf_pieces_eval(2, x_hat[i], word);
+}

@@ -273,6 +273,40 @@ bits_and_tables(void **state)
 }
 
 static void
+shifted_products_and_pieces(void **state)
+{
+	(void)state;
+	for (int turn = 0; turn < 6; turn++) {
+		struct harness h;
+		const unsigned n = 50, s = turn % 3 == 2 ? 0 : 12, m = turn % 2 ? 38u - (unsigned)turn : 52;
+		const uint32_t R = 3, C = (uint32_t)some_count(), N = R * C;
+		const struct suf_map map = { .ndim = 2, .dim = { R, C }, .so = { C, 1 }, .sa = { C, 1 }, .sb = { 1, 0 } };
+		const struct suf_rows rows = { .count = R, .first = C, .period = 1 };
+		const bool gap = m + s > n;
+		int64_t c[3 << 4];
+		for (int k = 0; k < 3 << 4; k++)
+			c[k] = (int64_t)harness_random();
+		const struct suf_table line = { "line", 2 << 4, c }, square = { "square", 3, c };
+		harness_init(&h);
+		struct suf_ref x = input(&h, N, n), y = input(&h, R, m), bit = s ? input(&h, N, 1) : (struct suf_ref){ SUF_NONE, 0 }, w = weight(&h, R, m);
+		struct suf_ref index = input(&h, 4ull * N, 1);
+		harness_round(&h);
+		struct suf_step mul = { .op = SUF_shiftmul, .n = n, .m = (uint8_t)m, .s = (uint8_t)s, .slack = gap, .count = N, .na = N, .nb = R, .map = &map,
+		                        .in = { x, y, bit } };
+		finish(&h, mul, m);
+		mul.in[1] = w;
+		mul.weight_b = 1;
+		finish(&h, mul, m);
+		finish(&h, (struct suf_step){ .op = SUF_shiftsq, .n = n, .m = (uint8_t)m, .s = (uint8_t)s, .slack = gap, .count = R, .na = N, .rows = &rows,
+			.in = { x, bit } }, m);
+		finish(&h, (struct suf_step){ .op = SUF_pieces, .n = n, .m = 52, .b = 4, .ca = 1, .slack = 1, .count = N, .na = N, .nb = 4ull * N, .table = &line,
+			.in = { x, index } }, 52);
+		finish(&h, (struct suf_step){ .op = SUF_pieces, .n = n, .m = 40, .ca = 2, .count = N, .na = N, .table = &square, .in = { x } }, 40);
+		run(&h);
+	}
+}
+
+static void
 every_step_was_run(void **state)
 {
 	(void)state;
@@ -401,7 +435,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(local_steps), cmocka_unit_test(triangles), cmocka_unit_test(products), cmocka_unit_test(pads_as_masks),
-		cmocka_unit_test(elementwise_products), cmocka_unit_test(comparisons), cmocka_unit_test(shifts), cmocka_unit_test(bits_and_tables),
+		cmocka_unit_test(elementwise_products), cmocka_unit_test(comparisons), cmocka_unit_test(shifts), cmocka_unit_test(bits_and_tables), cmocka_unit_test(shifted_products_and_pieces),
 		cmocka_unit_test(every_step_was_run), cmocka_unit_test(example_models), cmocka_unit_test(multiply_adds)
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

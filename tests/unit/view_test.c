@@ -32,7 +32,7 @@ enum suf_err __wrap_suf_source_read(struct suf_source *, void *, size_t);
 
 enum {
 	SESSIONS = 64 * VIEW_WORDS, LATER = 64 * 14, FAULTY = 64 * 13, /* of long programs, with faults */
-	BATCH = 64, LABELS = 64, ELEMENTS = 16, NPROG = 9, TAG_PAD = 0x100
+	BATCH = 64, LABELS = 64, ELEMENTS = 16, NPROG = 11, TAG_PAD = 0x100
 };
 
 /* ---- a party's view --------------------------------------------------------------- */
@@ -490,12 +490,50 @@ elementwise(struct harness *h, uint64_t count)
 	harness_round(h);
 }
 
+/* Rows of two. */
+static void
+shifted(struct harness *h, uint64_t count)
+{
+	static struct suf_map map = { .ndim = 1, .so = { 1 }, .sa = { 1 }, .sb = { 1 } };
+	static struct suf_rows pairs = { .first = 2, .period = 1 };
+	map.dim[0] = (uint32_t)count;
+	pairs.count = count / 2;
+	struct suf_ref x = input(h, count, 6, 4), y = input(h, count, 5, 4), w, p, q;
+	harness_round(h);
+	w = add(h, (struct suf_step){ .op = SUF_lt, .count = count, .na = count, .n = 6, .m = 1, .b = 3, .in = { x } }, NULL);
+	harness_open(h, w, count, 1);
+	harness_round(h);
+	p = add(h, (struct suf_step){ .op = SUF_shiftmul, .count = count, .na = count, .nb = count, .n = 6, .m = 5, .s = 3, .slack = 1, .map = &map,
+		.in = { x, y, w } }, NULL);
+	q = add(h, (struct suf_step){ .op = SUF_shiftsq, .count = count / 2, .na = count, .n = 6, .m = 6, .s = 3, .slack = 1, .rows = &pairs, .in = { x, w } }, NULL);
+	harness_open(h, p, count, 5);
+	harness_open(h, q, count / 2, 6);
+	harness_round(h);
+}
+
+static void
+polynomials(struct harness *h, uint64_t count)
+{
+	static const int64_t c[] = { 3, -5, 1, 7 }, at[] = { 0, 0 };
+	static const struct suf_table pieces = { "pieces", 4, c }, threshold = { "t", 2, at };
+	struct suf_ref x = input(h, count, 5, 2), i, y;
+	harness_round(h);
+	i = add(h, (struct suf_step){ .op = SUF_drelu, .count = count, .na = count, .n = 5, .m = 1, .b = 4, .table = &threshold, .in = { x } }, NULL);
+	harness_open(h, i, count, 1);
+	harness_round(h);
+	y = add(h, (struct suf_step){ .op = SUF_pieces, .count = count, .na = count, .nb = count, .n = 5, .m = 6, .b = 1, .ca = 1, .slack = 1,
+		.table = &pieces, .in = { x, i } }, NULL);
+	harness_open(h, y, count, 6);
+	harness_round(h);
+}
+
 /* block: elements before the last eight, so that corrections of some part of theirs go to party 0.  faults: try them. */
 static const struct program { const char *name; void (*make)(struct harness *, uint64_t count); uint64_t block; bool faults; } program[NPROG] = {
 	{ "trunc, sext", trunc_and_sext, 512, true }, { "trunc with slack", trunc_slack, 512, false },
 	{ "drelu, select, lin4, bitdot", comparison, 256, true }, { "gapext", extension, 1024, true }, { "lut", look_up, 1024, true },
 	{ "matmul", products, 1024, true }, { "matmul, narrow opening", products_narrow, 1024, false },
 	{ "matmul, rounded opening", products_rounded, 1024, false }, { "mul, sqsum", elementwise, 1024, true },
+	{ "shiftmul, shiftsq", shifted, 1024, true }, { "pieces", polynomials, 128, true },
 };
 
 static void
