@@ -90,12 +90,10 @@ check_arity(struct checker *c, const struct node *n)
 	const struct op_desc *d = &op_desc[n->op];
 	int lo = d->min_in, hi = d->max_in, nout = d->nout;
 	if (n->op == OP_step) {
-		lo = hi = suf_step_desc[n->step->op].nin;
-		nout = suf_step_desc[n->step->op].nout;
-		/* lin has one operand if cb = 0; matmul's bias is optional, a borrow bit if nothing is shifted out, an index of no bits */
-		const enum suf_op op = n->step->op;
-		if ((op == SUF_lin && n->step->cb == 0) || op == SUF_matmul || op == SUF_shiftmul || op == SUF_shiftsq || op == SUF_pieces)
-			lo = hi - 1;
+		const struct suf_arity a = suf_step_arity(n->step);
+		lo = a.least;
+		hi = a.most;
+		nout = a.results;
 	}
 	if (n->nin < lo || n->nin > hi)
 		check_fail(c, n, "%d operands, expected %d%s%.0d", n->nin, lo, lo == hi ? "" : " or more, at most ", lo == hi ? 0 : hi);

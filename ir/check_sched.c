@@ -5,7 +5,8 @@
  * Security rests on these rules: a step id labels one set of streams, so ids are
  * unique; every SHARED value has a pad as wide as its ring (steps.def, PADS);
  * only `open` makes a SHARED value MASKED, at most once, in place; a protocol
- * step reads masked values and weights only; nothing is read from an opening
+ * step reads masked values and weights only, and results without pads (RESULT)
+ * where it TAKES them; nothing else reads those; nothing is read from an opening
  * before its round is exchanged.
  */
 #include <string.h>
@@ -15,17 +16,24 @@
 
 /* ---- pads ----------------------------------------------------------------- */
 
-/* The pad of output k of a step, 0 bits if there is none. */
+/* The pad of output k of a step, or the result without pad; 0 bits if there is none. */
 static unsigned
-pad_bits(const struct suf_step *s, int k, uint64_t *count)
+result_bits(const struct suf_step *s, int k, uint64_t *count)
 {
 #define PADS(step, output, elements, bits) \
 	if (s->op == SUF_##step && k == output) { \
 		*count = (uint64_t)(elements); \
 		return (unsigned)(bits); \
 	}
+#define RESULT(step, output, form, elements, bits) PADS(step, output, elements, bits)
 #include "steps.def"
 	return 0;
+}
+
+static enum sec
+sec_of(enum step_form form)
+{
+	return form == FORM_SHARED ? SEC_SHARED : form == FORM_EXACT ? SEC_EXACT : form == FORM_DEALER ? SEC_DEALER : SEC_MASKED;
 }
 
 /* Elements that a value takes on the wire. */
@@ -88,25 +96,28 @@ check_protocol(struct checker *c, const struct node *n)
 	const struct suf_step *s = n->step;
 	for (int k = 0; k < n->nin; k++) {
 		enum sec sec = n->in[k]->type.sec;
+		const enum sec want = sec_of(suf_operand_form(s, k));
 		bool weight = sec == SEC_WEIGHT && ((s->op == SUF_matmul && k > 0) || ((s->op == SUF_mul || s->op == SUF_shiftmul) && k == 1));
-		if (sec != SEC_MASKED && !weight)
-			check_fail(c, n, "operand '%s' is %s, expected masked", n->in[k]->name, ir_sec_name[sec]);
+		if (sec != want && !weight)
+			check_fail(c, n, "operand '%s' is %s, expected %s", n->in[k]->name, ir_sec_name[sec], ir_sec_name[want]);
 	}
 	if ((s->op == SUF_matmul || s->op == SUF_mul || s->op == SUF_shiftmul) && s->weight_b != (n->in[1]->type.sec == SEC_WEIGHT))
 		check_fail(c, n, "the step says weight_b=%d, '%s' is %s", s->weight_b, n->in[1]->name, ir_sec_name[n->in[1]->type.sec]);
 	for (int k = 0; k < n->nout; k++) {
 		uint64_t count = 0;
-		unsigned bits = pad_bits(s, k, &count);
-		if (n->out[k]->type.sec != SEC_SHARED)
-			check_fail(c, n, "the result '%s' is %s, expected shared", n->out[k]->name, ir_sec_name[n->out[k]->type.sec]);
+		unsigned bits = result_bits(s, k, &count);
+		const enum sec want = sec_of(suf_result_form(s, k));
+		if (n->out[k]->type.sec != want)
+			check_fail(c, n, "the result '%s' is %s, expected %s", n->out[k]->name, ir_sec_name[n->out[k]->type.sec], ir_sec_name[want]);
 		if (bits != n->out[k]->type.bits || count != wire_count(n->out[k]))
-			check_fail(c, n, "the pad of '%s' has %llu elements of %u bits, the value %llu of %d", n->out[k]->name, (unsigned long long)count, bits,
-			           (unsigned long long)wire_count(n->out[k]), n->out[k]->type.bits);
+			check_fail(c, n, "the %s of '%s' has %llu elements of %u bits, the value %llu of %d", want == SEC_SHARED ? "pad" : "content", n->out[k]->name,
+			           (unsigned long long)count, bits, (unsigned long long)wire_count(n->out[k]), n->out[k]->type.bits);
 	}
 	const uint32_t pad[2] = { s->pad_a, s->pad_b };
 	for (int k = 0; k < 2 && k < n->nin; k++) {
 		const struct val *v = root_of(n->in[k]);
-		if (pad[k] && (!v->def || v->def->step->id != pad[k] || v->def->step->define_last || v->type.bits != n->in[k]->type.bits))
+		if (pad[k] && (!v->def || v->def->step->id != pad[k] || v->def->out[0] != v || v->def->step->define_last ||
+		               v->type.bits != n->in[k]->type.bits))
 			check_fail(c, n, "the mask of '%s' is not the pad of step %u", n->in[k]->name, pad[k]);
 	}
 }
@@ -142,12 +153,28 @@ check_numbers(struct checker *c, const struct node *n)
 		check_fail(c, n, "count=%llu, '%s' has %llu elements", (unsigned long long)s->count, whole->name, (unsigned long long)wire_count(whole));
 	if (n->nin > 0 && s->n != n->in[0]->type.bits)
 		check_fail(c, n, "n=%d, '%s' has %d ring bits", s->n, n->in[0]->name, n->in[0]->type.bits);
-	if (n->nout > 0 && s->m != n->out[n->nout - 1]->type.bits)
-		check_fail(c, n, "m=%d, '%s' has %d ring bits", s->m, n->out[n->nout - 1]->name, n->out[n->nout - 1]->type.bits);
+	int last = n->nout - 1;
+	while (last > 0 && suf_result_form(s, last) != suf_step_desc[s->op].form)
+		last--;
+	if (n->nout > 0 && s->m != n->out[last]->type.bits)
+		check_fail(c, n, "m=%d, '%s' has %d ring bits", s->m, n->out[last]->name, n->out[last]->type.bits);
 	const uint64_t elems[2] = { s->na, s->nb };
 	for (int k = 0; k < 2 && k < n->nin; k++)
 		if (elems[k] && elems[k] != wire_count(n->in[k]))
 			check_fail(c, n, "n%c=%llu, '%s' has %llu elements", 'a' + k, (unsigned long long)elems[k], n->in[k]->name, (unsigned long long)wire_count(n->in[k]));
+}
+
+/* Another view of a value has another shape, nothing else. */
+static void
+check_views(struct checker *c, const struct node *n)
+{
+	for (int k = 0; k < n->nin; k++) {
+		const struct val *v = n->in[k], *of = unalias(v);
+		if (v->type.sec != of->type.sec || v->type.bits != of->type.bits || wire_count(v) != wire_count(of))
+			check_fail(c, n, "'%s' has %llu %s elements of %d bits and is a view of '%s', which has %llu %s ones of %d", v->name,
+			           (unsigned long long)wire_count(v), ir_sec_name[v->type.sec], v->type.bits, of->name,
+			           (unsigned long long)wire_count(of), ir_sec_name[of->type.sec], of->type.bits);
+	}
 }
 
 /* ---- ids, openings ------------------------------------------------------------ */
@@ -307,6 +334,7 @@ check_sched(struct checker *c)
 		else
 			check_message(c, n);
 		check_numbers(c, n);
+		check_views(c, n);
 		check_bounds(c, n);
 	}
 	check_opened_once(c);

@@ -24,9 +24,10 @@ enum dtype { DT_F32, DT_I64, DT_BOOL };
  * WEIGHT: a constant of the model owner.  SECRET: depends on an input (stages
  * FLOAT to GATE).  At stage SCHED a secret value has a form: MASKED, both
  * parties know x + r and the dealer knows r; SHARED, additive shares of x + r
- * with r known to the dealer (an "offset share"); EXACT, additive shares of x
- * itself, never sent as they are; OWNED, one party knows it. */
-enum sec { SEC_PUBLIC, SEC_WEIGHT, SEC_SECRET, SEC_MASKED, SEC_SHARED, SEC_EXACT, SEC_OWNED };
+ * with r known to the dealer (an "offset share"); EXACT, shares of x itself,
+ * additive or XOR, never sent as they are; DEALER, the dealer alone knows it;
+ * OWNED, one party knows it. */
+enum sec { SEC_PUBLIC, SEC_WEIGHT, SEC_SECRET, SEC_MASKED, SEC_SHARED, SEC_EXACT, SEC_DEALER, SEC_OWNED };
 enum range_source { RANGE_NONE, RANGE_PROVEN, RANGE_CALIBRATED };
 
 struct type {

@@ -56,11 +56,11 @@ shape(struct parser *ps, int64_t *dim)
 static struct type
 type(struct parser *ps)
 {
-	static const char *const name[] = { "public", "weight", "secret", "masked", "shared", "exact", "owned0", "owned1" };
+	static const char *const name[] = { "public", "weight", "secret", "masked", "shared", "exact", "dealer", "owned0", "owned1" };
 	struct type t = { 0 };
-	int k = lex_one_of(&ps->lx, "a form such as public, weight, secret, masked, shared", name, 8);
-	t.sec = k == 7 ? SEC_OWNED : (enum sec)k;
-	t.owner = k == 7;
+	int k = lex_one_of(&ps->lx, "a form such as public, weight, secret, masked, shared", name, 9);
+	t.sec = k == 8 ? SEC_OWNED : (enum sec)k;
+	t.owner = k == 8;
 	if (ps->lx.kind == T_WORD && *ps->lx.text >= '0' && *ps->lx.text <= '9') {
 		char *end;
 		long bits = strtol(ps->lx.text, &end, 10), frac = *end == '.' ? strtol(end + 1, &end, 10) : -1;

@@ -11,7 +11,7 @@
 
 const char *const ir_stage_name[4] = { "FLOAT", "RING", "GATE", "SCHED" };
 const char *const ir_dtype_name[3] = { "f32", "i64", "bool" };
-const char *const ir_sec_name[7] = { "public", "weight", "secret", "masked", "shared", "exact", "owned" };
+const char *const ir_sec_name[8] = { "public", "weight", "secret", "masked", "shared", "exact", "dealer", "owned" };
 const char *const ir_range_name[3] = { "none", "proven", "calibrated" };
 
 struct printer {

@@ -26,13 +26,18 @@ enum suf_part {
 	SUF_NPART
 };
 enum part_kind { KIND_CORR, KIND_XORC, KIND_DPF, KIND_MASK };
-enum step_form { FORM_LOCAL, FORM_SHARED, FORM_MASKED };
+enum step_form { FORM_LOCAL, FORM_SHARED, FORM_MASKED, FORM_EXACT, FORM_DEALER };
 enum { SENT_BOTH = 2, SENT_CLIENT = 3 };
 enum { RUN_TAG_INPUT = 0x200 }; /* stream tag of an input's mask, in the client's stream; word i masks element i */
 struct part_desc { const char *name; enum suf_op step; enum part_kind kind; };
 struct step_desc { const char *name; int nin, nout; enum step_form form; const char *doc; };
 extern const struct part_desc suf_part_desc[SUF_NPART];
 extern const struct step_desc suf_step_desc[SUF_NSTEP];
+
+struct suf_arity { int least, most, results; };
+struct suf_arity suf_step_arity(const struct suf_step *);
+enum step_form suf_operand_form(const struct suf_step *, int k); /* MASKED (or a weight), unless a row TAKES says something else */
+enum step_form suf_result_form(const struct suf_step *, int k);  /* the step's, unless a row RESULT says something else */
 
 /* Cost of one step, from steps.def alone: bytes of key and messages (corrections by the block rule below), AES blocks
  * and ring multiply-adds by role, key bytes of a party in the words of published systems.  Party 1 acts for the client.

@@ -12,6 +12,34 @@ const struct part_desc suf_part_desc[SUF_NPART] = {
 #include "steps.def"
 };
 
+struct suf_arity
+suf_step_arity(const struct suf_step *s)
+{
+	const struct step_desc *d = &suf_step_desc[s->op];
+#define ARITY(step, least, most, results) if (s->op == SUF_##step) return (struct suf_arity){ (least), (most), (results) };
+#include "steps.def"
+	return (struct suf_arity){ d->nin, d->nin, d->nout };
+}
+
+enum step_form
+suf_operand_form(const struct suf_step *s, int k)
+{
+#define TAKES(step, k_, form) if (s->op == SUF_##step && k == (k_)) return FORM_##form;
+#include "steps.def"
+	(void)s;
+	(void)k;
+	return FORM_MASKED;
+}
+
+enum step_form
+suf_result_form(const struct suf_step *s, int k)
+{
+#define RESULT(step, output, form, count, bits) if (s->op == SUF_##step && k == (output)) return FORM_##form;
+#include "steps.def"
+	(void)k;
+	return suf_step_desc[s->op].form;
+}
+
 uint64_t
 suf_pieces_words(const struct suf_step *s)
 {
