@@ -144,6 +144,29 @@ check_pieces(const struct node *n, uint64_t len)
 	       && n->nin == (s->b ? 2 : 1) && elems(n->in[0]) == elems(n->out[0]) && (!s->b || elems(n->in[1]) == s->b * elems(n->out[0]));
 }
 
+/* Outputs, and for each of them its thresholds: all of the table, nothing more. */
+static bool
+cuts_fit(const struct node *n)
+{
+	const struct suf_step *s = n->step;
+	const int64_t len = s->table ? s->table->len : 0, *t = s->table ? s->table->v : NULL;
+	int64_t at = 1, outputs = 0;
+	while (at < len && t[at] >= 1 && t[at] < len - at) {
+		at += 1 + t[at];
+		outputs++;
+	}
+	return len > 2 && at == len && outputs == t[0] && s->na == elems(n->in[0]) && elems(n->out[0]) == s->na * (uint64_t)outputs;
+}
+
+/* The change and the bits without borrow are as long as the result, the borrow serves all its rows; masks are pads. */
+static bool
+cutfix_fits(const struct node *n)
+{
+	const struct suf_step *s = n->step;
+	const uint64_t count = elems(n->out[0]);
+	return s->na >= 1 && s->na == elems(n->in[0]) && count % s->na == 0 && elems(n->in[1]) == count && elems(n->in[2]) == count && s->pad_a && s->pad_b;
+}
+
 static void
 check_widths(struct checker *c, const struct node *n)
 {
@@ -153,6 +176,8 @@ check_widths(struct checker *c, const struct node *n)
 	switch (s->op) {
 	case SUF_lt: ok = s->b >= 1 && s->b <= s->n; break;
 	case SUF_drelu: ok = s->b >= 2 && s->b <= s->n && len >= 2 && len % 2 == 0 && elems(n->out[0]) == elems(n->in[0]) * (len / 2); break;
+	case SUF_cuts: ok = s->b >= 2 && s->b + s->s <= s->n && cuts_fit(n); break;
+	case SUF_cutfix: ok = cutfix_fits(n); break;
 	case SUF_lut: ok = s->b >= 1 && s->b <= s->n && s->b < 32 && len == 1ull << s->b; break;
 	case SUF_lin4: ok = len == 8; break;
 	case SUF_bitdot: ok = len >= 1 && elems(n->in[0]) == len * elems(n->out[0]); break;

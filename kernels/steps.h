@@ -90,6 +90,29 @@ suf_drelu_bit(int p, unsigned b, uint64_t x_hat, uint64_t t, uint64_t less)
 	return less ^ ((uint64_t)p & ((x_hat - t) >> (b - 1) & 1));
 }
 
+/* cuts: y = (x_hat >> s) - c - (r >> s) with the borrow c; x = x_hat >> s.  Where the key is evaluated for the threshold t, on b-1
+ * bits: the point of c = 1, one above that of c = 0. */
+static inline SUF_HD uint64_t
+suf_cuts_point(unsigned b, uint64_t x, uint64_t t)
+{
+	return (t - x) & suf_ring(b - 1);
+}
+
+/* cuts: share of [y >= t] without a borrow, but for the key's bit, from the comparison and the equality at that point; with a
+ * borrow it is another one exactly if the equality holds. */
+static inline SUF_HD uint64_t
+suf_cuts_bit(int p, unsigned b, uint64_t x, uint64_t t, uint64_t less, uint64_t equal)
+{
+	return less ^ equal ^ ((uint64_t)p & ((x - t - 1) >> (b - 1) & 1));
+}
+
+/* cutfix: base ^ c*d with the bits c_hat = c ^ zc, d_hat = d ^ zd; shares of zc, zd and zc*zd. */
+static inline SUF_HD uint64_t
+suf_cutfix_eval(int p, uint64_t c_hat, uint64_t d_hat, uint64_t base, uint64_t zc, uint64_t zd, uint64_t zz)
+{
+	return base ^ ((uint64_t)p & c_hat & d_hat) ^ (c_hat & zd) ^ (d_hat & zc) ^ zz;
+}
+
 /* lut: share of the sign bit from the signed number of set leaves. */
 static inline SUF_HD uint64_t
 suf_lut_sign(uint64_t ones)

@@ -197,6 +197,14 @@ static void make(struct trial *t, enum suf_op op, uint64_t count, unsigned b)
 	case SUF_sext: s->n = s->b = 38; s->in[1] = at(AT_BIT); break;
 	case SUF_gapext: s->n = 38; s->nb = 0; break;
 	case SUF_select: s->n = 1; s->in[0] = at(AT_BIT); break;
+	case SUF_cuts: s->m = 1; s->s = 12; s->nb = 0; set_table(t, 3); break;
+	case SUF_cutfix:
+		s->n = s->m = 1;
+		s->pad_a = 8;
+		s->pad_b = 9;
+		for (uint64_t k = 0; k < 3; k++)
+			s->in[k] = at(AT_BIT + k * count);
+		break;
 	case SUF_lut: s->nb = 0; set_table(t, 1u << b); break;
 	case SUF_lutsign: s->n = 1; s->in[0] = at(AT_BIT); break;
 	case SUF_lin4: s->m = 38; s->in[0] = at(AT_BIT); s->in[1] = at(AT_BIT + count); set_table(t, 8); break;
@@ -344,12 +352,13 @@ static void border_kinds(struct machine *m)
 static bool all_kinds(struct lab *l, struct machine *m)
 {
 	static const enum suf_op plain[] = { SUF_lin, SUF_mulc, SUF_addc, SUF_row_sum, SUF_row_lin, SUF_row_diff, SUF_row_next, SUF_tril, SUF_untril,
-	                                     SUF_mul, SUF_sqsum, SUF_trunc, SUF_sext, SUF_gapext, SUF_select, SUF_lutsign, SUF_lin4, SUF_bitdot,
+	                                     SUF_mul, SUF_sqsum, SUF_trunc, SUF_sext, SUF_gapext, SUF_cutfix, SUF_select, SUF_lutsign, SUF_lin4, SUF_bitdot,
 	                                     SUF_shiftmul, SUF_shiftsq, SUF_pieces };
 	for (size_t k = 0; k < sizeof plain / sizeof plain[0]; k++)
 		plain_kind(l, m, plain[k]);
 	tree_kind(l, m, SUF_lt, MANY / 4, 12, 38);
 	tree_kind(l, m, SUF_drelu, MANY / 4, 13, 38);
+	tree_kind(l, m, SUF_cuts, MANY / 4, 13, 38);
 	tree_kind(l, m, SUF_lut, MANY / 16, 8, 13);
 	matrix_kind(l, m);
 	border_kinds(m);
@@ -367,6 +376,7 @@ bool machine_measure_steps(struct machine *m, char *text)
 	bool ok = l.key && word && packed && l.t.number && !prg_os_random(l.key, BIG_RUN) && !prg_os_random(l.t.number, MANY * sizeof *l.t.number);
 	snprintf(text, 256, "no memory or no random numbers for the measurements");
 	if (ok) {
+		l.t.number[0] = l.t.number[1] = 1; /* also a table of cuts: one output, one threshold */
 		kernels(m, word, packed);
 		ok = all_kinds(&l, m);
 		snprintf(text, 256, "a step failed while it was measured");

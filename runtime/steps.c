@@ -190,6 +190,22 @@ suf_thresholds(const struct suf_step *s)
 	return n;
 }
 
+/* table: the number of outputs; for each of them the number of thresholds, then those. */
+uint64_t
+suf_cuts_all(const struct suf_step *s)
+{
+	return s->table->len - 1 - (uint64_t)s->table->v[0];
+}
+
+bool
+suf_cuts_odd(const struct suf_step *s)
+{
+	for (int64_t at = 1; at < s->table->len; at += 1 + s->table->v[at])
+		if (s->table->v[at] & 1)
+			return true;
+	return false;
+}
+
 static void
 add_work(struct suf_cost *c, const struct suf_step *s)
 {

@@ -86,6 +86,15 @@ struct val *b_shift_sq(struct gb *, struct val *x, struct val *carry, unsigned s
 struct val *b_pieces(struct gb *, struct val *x, struct val *index, unsigned bits, unsigned degree, const int64_t *coeff, bool gap, unsigned m, const char *name);
 struct val *b_matmul(struct gb *, struct val *a, struct val *b, struct val *bias, const struct suf_mm *);
 
+/* --- suf_proto.c: a masked x, shifted without being opened; the gap of x is |x| < 2^(n-2) ------- */
+/* The borrow bit of x mod 2^s, opened; NULL if s = 0.  One serves all steps that shift this x by s; those below make one
+ * when they get NULL. */
+struct val *b_borrow(struct gb *, struct val *x, unsigned s);
+/* Bits of y = x >> s, each the exclusive or of [y >= at[k]] over a list of thresholds; opened; [outputs][elements].
+ * |y - t| < 2^(b-1) for all thresholds t; b <= n - s.  One key for all. */
+struct cut_list { uint32_t n; const int64_t *at; };
+struct val *b_cuts(struct gb *, struct val *x, unsigned s, struct val *borrow, unsigned b, uint32_t outputs, const struct cut_list *, const char *name);
+
 /* Larger pieces shared by several gates: act.c, norm.c, softmax.c. */
 bool gate_relu_minus(struct gb *, const char *name, unsigned clip_bits, double (*diff)(double));
 bool gate_odd(struct gb *, const char *name, unsigned step_bits, unsigned clip_bits, double offset, double (*half)(double));

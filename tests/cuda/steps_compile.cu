@@ -51,6 +51,14 @@ comparison_kernel(int p, unsigned b, uint64_t t, size_t count, const uint64_t *x
 }
 
 __global__ void
+cuts_kernel(int p, unsigned b, uint64_t t, size_t count, const uint64_t *x, const struct block *leaf, const uint64_t *bit, uint64_t *base)
+{
+	ELEMENT;
+	uint64_t at = suf_cuts_point(b, x[i], t), equal = suf_dpf_leaf_bit(leaf[i], at);
+	base[i] = suf_cutfix_eval(p, bit[i], bit[i + count], suf_cuts_bit(p, b, x[i], t, bit[i + 2 * count], equal), bit[i], bit[i], bit[i]);
+}
+
+__global__ void
 tables_kernel(int p, size_t count, const uint64_t *bit_hat, const uint64_t *x_hat, const uint64_t *slope, const uint64_t *icept, uint64_t *out)
 {
 	ELEMENT;
@@ -72,6 +80,7 @@ deal_kernel(size_t count, const uint64_t *alpha, const uint64_t *k, struct block
 	struct block c[2][2] = { { child[4 * i], child[4 * i + 1] }, { child[4 * i + 2], child[4 * i + 3] } };
 	suf_dpf_gen_level(c, s + 2 * i, k[i], words + 3 * i, t_right + i);
 	suf_dpf_gen_leaf(c, alpha[i], k[i], words + 3 * i + 1);
+	t_right[i] ^= suf_dpf_own_bit(c[0], s[2 * i].lo, alpha[i], k[i], words + 3 * i + 1);
 }
 
 __global__ void

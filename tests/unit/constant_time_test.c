@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Dealer and parties with all seeds marked as unknown: under Valgrind's memcheck every branch or address that depends
  * on a share, pad, mask or key is an error. Only what a round opens, and the result, is declared public.
- * tests/e2e/memcheck_test.sh runs it so; alone it is an ordinary test of a chain of all steps that hold keys.
+ * tests/e2e/memcheck_test.sh runs it so; alone it is an ordinary test of chains of steps that hold keys.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -161,6 +161,46 @@ chain(struct harness *h, const int64_t *table)
 	free(x);
 }
 
+/* x of 50 bits, y = x >> 12: bits of y without opening it. */
+static void
+table_gate(struct harness *h)
+{
+	static const int64_t lists[] = { 2, 1, 0, 2, -100, 100 };
+	static const struct suf_table t_cuts = { "c", 6, lists };
+	const struct suf_ref none = { SUF_NONE, 0 };
+	struct suf_ref c = harness_wire(h, COUNT), d = harness_wire(h, 2 * COUNT), base = harness_wire(h, 2 * COUNT), bits = harness_wire(h, 2 * COUNT);
+	uint64_t *x = malloc(COUNT * sizeof *x);
+	assert_non_null(x);
+	for (uint64_t i = 0; i < COUNT; i++)
+		x[i] = harness_random() & ring_mask(50);
+	struct suf_ref in = harness_input(h, COUNT, 50, x);
+	harness_round(h);
+	struct suf_step s = step(SUF_lt, 50, 1, in, none, c), fix = step(SUF_cutfix, 1, 1, c, d, bits);
+	s.b = 12;
+	fix.pad_a = harness_step(h, s);
+	harness_open(h, c, COUNT, 1);
+	s = step(SUF_cuts, 50, 1, in, none, d);
+	s.s = 12;
+	s.b = 38;
+	s.count = fix.count = fix.nb = 2 * COUNT;
+	s.table = &t_cuts;
+	s.out[1] = fix.in[2] = base;
+	fix.pad_b = harness_step(h, s);
+	harness_open(h, d, 2 * COUNT, 1);
+	harness_round(h);
+	harness_step(h, fix);
+	harness_open(h, bits, 2 * COUNT, 1);
+	harness_round(h);
+	harness_output(h, bits, 2 * COUNT, 1);
+	harness_run(h);
+	for (uint64_t i = 0; i < COUNT; i++) {
+		int64_t y = harness_signed(x[i], 50) >> 12;
+		assert_int_equal(h->out_party[0][0][i], y >= 0);
+		assert_int_equal(h->out_party[1][0][COUNT + i], (y >= -100) ^ (y >= 100));
+	}
+	free(x);
+}
+
 static void
 run_chain(const char *isa)
 {
@@ -168,11 +208,16 @@ run_chain(const char *isa)
 	int64_t table[256];
 	for (int k = 0; k < 256; k++)
 		table[k] = (int64_t)harness_random();
-	harness_init(&h);
-	h.prog.name = isa;
-	h.prog.body = secret_body;
-	chain(&h, table);
-	harness_free(&h);
+	for (int which = 0; which < 2; which++) {
+		harness_init(&h);
+		h.prog.name = isa;
+		h.prog.body = secret_body;
+		if (which)
+			table_gate(&h);
+		else
+			chain(&h, table);
+		harness_free(&h);
+	}
 }
 
 static void

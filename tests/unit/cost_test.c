@@ -56,15 +56,13 @@ static uint32_t
 finish(struct harness *h, struct suf_step s, unsigned bits)
 {
 	const bool shared = suf_step_desc[s.op].form == FORM_SHARED;
-	for (int k = 0; k < suf_step_desc[s.op].nout; k++)
-		s.out[k] = harness_wire(h, s.count);
+	s.out[0] = harness_wire(h, s.count);
 	uint32_t id = harness_step(h, s);
-	for (int k = 0; k < suf_step_desc[s.op].nout; k++)
-		if (shared)
-			harness_open(h, s.out[k], s.count, k == suf_step_desc[s.op].nout - 1 ? bits : 1);
-	if (shared)
+	if (shared) {
+		harness_open(h, s.out[0], s.count, bits);
 		harness_round(h);
-	harness_output(h, s.out[0], s.count, suf_step_desc[s.op].nout == 2 ? 1 : bits);
+	}
+	harness_output(h, s.out[0], s.count, bits);
 	return id;
 }
 
@@ -221,6 +219,38 @@ comparisons(void **state)
 		finish(&h, (struct suf_step){ .op = SUF_drelu, .n = n, .m = 1, .count = 3 * N, .na = N, .b = (uint8_t)(b + 1), .table = &t, .in = { x } }, 1);
 		run(&h);
 	}
+}
+
+/* A shifted value: what the borrow changes and the borrow are opened in one round. */
+static void
+cuts(void **state)
+{
+	(void)state;
+	static const unsigned bits[] = { 2, 6, 9, 24, 38 };
+	static const int64_t even[] = { 2, 2, -1, 1, 4, 0, 1, 2, 3 }, odd[] = { 3, 1, 0, 2, -1, 1, 3, 4, 5, 6 };
+	for (size_t k = 0; k < sizeof bits / sizeof *bits; k++)
+		for (int turn = 0; turn < 2; turn++) {
+			struct harness h;
+			const unsigned n = 50, K = turn ? 3 : 2;
+			const uint64_t N = some_count();
+			const struct suf_table t = { "t", turn ? 10 : 9, turn ? odd : even };
+			harness_init(&h);
+			struct suf_ref x = input(&h, N, n), c = harness_wire(&h, N), d = harness_wire(&h, K * N), base = harness_wire(&h, K * N);
+			harness_round(&h);
+			struct suf_step s = { .op = SUF_cuts, .n = n, .m = 1, .count = K * N, .na = N, .b = (uint8_t)bits[k], .table = &t, .in = { x } };
+			finish(&h, s, 1);
+			s.s = 12;
+			s.out[0] = d;
+			s.out[1] = base;
+			const uint32_t pad_b = harness_step(&h, s);
+			harness_open(&h, d, K * N, 1);
+			const uint32_t pad_a = harness_step(&h, (struct suf_step){ .op = SUF_lt, .n = n, .m = 1, .count = N, .na = N, .b = 12, .in = { x }, .out = { c } });
+			harness_open(&h, c, N, 1);
+			harness_round(&h);
+			finish(&h, (struct suf_step){ .op = SUF_cutfix, .n = 1, .m = 1, .count = K * N, .na = N, .nb = K * N, .pad_a = pad_a, .pad_b = pad_b,
+				.in = { c, d, base } }, 1);
+			run(&h);
+		}
 }
 
 static void
@@ -435,7 +465,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(local_steps), cmocka_unit_test(triangles), cmocka_unit_test(products), cmocka_unit_test(pads_as_masks),
-		cmocka_unit_test(elementwise_products), cmocka_unit_test(comparisons), cmocka_unit_test(shifts), cmocka_unit_test(bits_and_tables), cmocka_unit_test(shifted_products_and_pieces),
+		cmocka_unit_test(elementwise_products), cmocka_unit_test(comparisons), cmocka_unit_test(cuts), cmocka_unit_test(shifts), cmocka_unit_test(bits_and_tables), cmocka_unit_test(shifted_products_and_pieces),
 		cmocka_unit_test(every_step_was_run), cmocka_unit_test(example_models), cmocka_unit_test(multiply_adds)
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,11 +32,12 @@ put_expression(FILE *to, const char *e)
 			fputc(*e, to);
 }
 
-struct row { enum { ROW_PART, ROW_PADS, ROW_SENT } what; enum suf_op step; const char *name, *kind, *count, *bits; };
+struct row { enum { ROW_PART, ROW_PADS, ROW_RESULT, ROW_SENT } what; enum suf_op step; const char *name, *kind, *count, *bits; };
 static const struct row row[] = {
 #define STEP(name, nin, nout, form, doc)
 #define PART(step, part, kind, count, bits) { ROW_PART, SUF_##step, #part, #kind, #count, #bits },
 #define PADS(step, output, count, bits) { ROW_PADS, SUF_##step, #output, "", #count, #bits },
+#define RESULT(step, output, form, count, bits) { ROW_RESULT, SUF_##step, #output, #form, #count, #bits },
 #define SENT(step, from, count, bits) { ROW_SENT, SUF_##step, #from, "", #count, #bits },
 #include "steps.def"
 #undef STEP
@@ -59,7 +60,7 @@ steps_table(FILE *to)
 		for (size_t k = 0; k < sizeof row / sizeof row[0]; k++) {
 			if (row[k].step != (enum suf_op)s)
 				continue;
-			fprintf(to, "%s%s%s%s%s ", between, row[k].what == ROW_PADS ? "pad of result " : row[k].what == ROW_SENT ? "sent by " : "",
+			fprintf(to, "%s%s%s%s%s ", between, row[k].what == ROW_PADS ? "pad of result " : row[k].what == ROW_RESULT ? "result " : row[k].what == ROW_SENT ? "sent by " : "",
 			        row[k].name, *row[k].kind ? " " : "", row[k].kind);
 			put_expression(to, row[k].count);
 			fputs(" x ", to);

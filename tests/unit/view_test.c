@@ -21,6 +21,7 @@
 #include <string.h>
 #include "step_harness.h"
 #include <cmocka.h>
+#include "view_programs.h"
 #include "view_stats.h"
 
 void __real_prg_stream(enum suf_isa, const struct prg_stream_key *, uint32_t, uint32_t, uint64_t, size_t, unsigned, uint64_t *);
@@ -32,7 +33,7 @@ enum suf_err __wrap_suf_source_read(struct suf_source *, void *, size_t);
 
 enum {
 	SESSIONS = 64 * VIEW_WORDS, LATER = 64 * 14, FAULTY = 64 * 13, /* of long programs, with faults */
-	BATCH = 64, LABELS = 64, ELEMENTS = 16, NPROG = 11, TAG_PAD = 0x100
+	BATCH = 64, LABELS = 64, ELEMENTS = 16, TAG_PAD = 0x100
 };
 
 /* ---- a party's view --------------------------------------------------------------- */
@@ -324,224 +325,14 @@ run_sessions(struct harness *h, uint32_t n, uint32_t stream, struct view *view[2
 	suf_chan_close(pair[1]);
 }
 
-/* ---- programs -------------------------------------------------------------------------------
- * Rings of 3 to 6 bits.  `count` elements; corrections of elements from a block's border on go to party 0. */
-
-static uint64_t secret_state;
-static uint64_t
-secret(uint64_t below)
-{
-	secret_state = secret_state * 6364136223846793005ull + 1442695040888963407ull;
-	return (secret_state >> 33) % below;
-}
-
-static struct suf_ref
-input(struct harness *h, uint64_t count, unsigned bits, unsigned reach) /* signed, |x| < 2^reach */
-{
-	uint64_t *x = calloc(count + 1, 8);
-	for (uint64_t i = 0; i < count; i++)
-		x[i] = (secret(2ull << reach) - (1ull << reach)) & ring_mask(bits);
-	struct suf_ref r = harness_input(h, count, bits, x);
-	free(x);
-	return r;
-}
-
-static struct suf_ref
-weight(struct harness *h, uint64_t count, unsigned bits)
-{
-	uint64_t *w = calloc(count + 1, 8);
-	for (uint64_t i = 0; i < count; i++)
-		w[i] = secret(1ull << bits);
-	struct suf_ref r = harness_weight(h, count, bits, w);
-	free(w);
-	return r;
-}
-
-static struct suf_ref
-add(struct harness *h, struct suf_step s, uint32_t *id)
-{
-	s.na = s.na ? s.na : s.count;
-	s.nb = s.nb ? s.nb : s.count;
-	s.out[0] = harness_wire(h, s.count);
-	uint32_t made = harness_step(h, s);
-	if (id)
-		*id = made;
-	return s.out[0];
-}
+/* ---- programs ------------------------------------------------------------------------------- */
 
 static void
-truncation(struct harness *h, uint64_t count, bool slack)
-{
-	struct suf_ref x = input(h, count, 6, 4), w, t, v;
-	harness_round(h);
-	w = add(h, (struct suf_step){ .op = SUF_lt, .count = count, .n = 6, .m = 1, .b = 3, .in = { x } }, NULL);
-	harness_open(h, w, count, 1);
-	harness_round(h);
-	const uint8_t m = slack ? 6 : 3;
-	t = add(h, (struct suf_step){ .op = SUF_trunc, .count = count, .n = 6, .m = m, .s = 3, .b = 3, .slack = slack, .in = { x, w } }, NULL);
-	harness_open(h, t, count, m);
-	harness_round(h);
-	if (slack)
-		return;
-	v = add(h, (struct suf_step){ .op = SUF_lt, .count = count, .n = 3, .m = 1, .b = 3, .c = 4, .in = { t } }, NULL);
-	harness_open(h, v, count, 1);
-	harness_round(h);
-	t = add(h, (struct suf_step){ .op = SUF_sext, .count = count, .n = 3, .m = 6, .b = 3, .in = { t, v } }, NULL);
-	harness_open(h, t, count, 6);
-	harness_round(h);
-}
-
-static void trunc_and_sext(struct harness *h, uint64_t count) { truncation(h, count, false); }
-static void trunc_slack(struct harness *h, uint64_t count) { truncation(h, count, true); }
-
-static void
-comparison(struct harness *h, uint64_t count)
-{
-	static const int64_t at[] = { 0, 0, -2, 2 }, lines[] = { 1, 2, 3, 5, 0, 1, -1, 3 }, coefficient[] = { 3, 5 };
-	static const struct suf_table thresholds = { "t", 4, at }, four = { "l", 8, lines }, two = { "w", 2, coefficient };
-	struct suf_ref x = input(h, count, 5, 1), bits, bit1, s, l, d;
-	harness_round(h);
-	bits = add(h, (struct suf_step){ .op = SUF_drelu, .count = 2 * count, .na = count, .n = 5, .m = 1, .b = 4, .table = &thresholds, .in = { x } }, NULL);
-	bit1 = (struct suf_ref){ SUF_WIRE, bits.at + count };
-	harness_open(h, bits, 2 * count, 1);
-	harness_round(h);
-	s = add(h, (struct suf_step){ .op = SUF_select, .count = count, .n = 1, .m = 5, .in = { bits, x } }, NULL);
-	l = add(h, (struct suf_step){ .op = SUF_lin4, .count = count, .n = 1, .m = 4, .table = &four, .in = { bits, bit1, x } }, NULL);
-	d = add(h, (struct suf_step){ .op = SUF_bitdot, .count = count, .na = 2 * count, .n = 1, .m = 3, .c = 1, .table = &two, .in = { bits } }, NULL);
-	harness_open(h, s, count, 5);
-	harness_open(h, l, count, 4);
-	harness_open(h, d, count, 3);
-	harness_round(h);
-}
-
-static void
-extension(struct harness *h, uint64_t count)
-{
-	struct suf_ref x = input(h, count, 4, 2);
-	harness_round(h);
-	struct suf_ref y = add(h, (struct suf_step){ .op = SUF_gapext, .count = count, .n = 4, .m = 6, .in = { x } }, NULL);
-	harness_open(h, y, count, 6);
-	harness_round(h);
-}
-
-static void
-look_up(struct harness *h, uint64_t count)
-{
-	static const int64_t entry[] = { 3, 7, 1, 12, 9, 4, 4, 30 };
-	static const struct suf_table table = { "e", 8, entry };
-	struct suf_ref x = input(h, count, 4, 2), sign = harness_wire(h, count), value = harness_wire(h, count), y;
-	harness_round(h);
-	harness_step(h, (struct suf_step){ .op = SUF_lut, .count = count, .na = count, .n = 4, .m = 5, .b = 3, .table = &table, .in = { x }, .out = { sign, value } });
-	harness_open(h, sign, count, 1);
-	harness_open(h, value, count, 5);
-	harness_round(h);
-	y = add(h, (struct suf_step){ .op = SUF_lutsign, .count = count, .n = 1, .m = 5, .in = { sign, value } }, NULL);
-	harness_open(h, y, count, 5);
-	harness_round(h);
-}
-
-/* Masks of operands from the key, from a model's seeds and from pads; with and without the last term; narrow openings. */
-static void
-chain_of_products(struct harness *h, uint64_t count, unsigned narrow, bool half)
-{
-	static struct suf_mm mm = { .batch = 1, .bh = 1, .inner = 2, .cols = 4, .sa = { 0, 0, 2, 1 }, .sb = { 0, 0, 4, 1 } };
-	static struct suf_mm next = { .batch = 1, .bh = 1, .inner = 2, .cols = 4, .sa = { 0, 0, 4, 2 }, .sb = { 0, 0, 4, 1 } };
-	static const struct suf_map all = { .ndim = 1, .so = { 1 }, .sa = { 1 }, .sb = { 1 } };
-	static struct suf_map map;
-	const uint8_t n = 6, m = (uint8_t)(n - narrow);
-	uint32_t id;
-	mm.rows = next.rows = (uint32_t)count / 4;
-	map = all;
-	map.dim[0] = (uint32_t)count;
-	struct suf_ref x = input(h, count / 2, n, 3), w = weight(h, 8, n), bias = weight(h, 4, n), y, z;
-	struct suf_ref u = input(h, 8, m, 2);
-	harness_round(h);
-	y = add(h, (struct suf_step){ .op = SUF_matmul, .count = count, .n = n, .m = n, .na = count / 2, .nb = 8, .weight_b = 1, .define_last = half,
-		.mm = &mm, .in = { x, w, bias } }, &id);
-	harness_step(h, (struct suf_step){ .op = SUF_open, .count = count, .n = n, .m = m, .s = (uint8_t)narrow, .round_half = half, .pad_a = id,
-		.in = { y }, .out = { y } });
-	harness_round(h);
-	z = add(h, (struct suf_step){ .op = SUF_matmul, .count = count, .n = m, .m = m, .nb = 8, .pad_a = narrow ? 0 : id, .mm = &next, .in = { y, u } }, NULL);
-	if (!narrow) /* what is opened is a local function of the share */
-		z = add(h, (struct suf_step){ .op = SUF_lin, .count = count, .n = m, .m = m, .shared = 1, .ca = 3, .c = 2, .map = &map, .in = { z } }, NULL);
-	harness_open(h, z, count, m);
-	harness_round(h);
-}
-
-static void products(struct harness *h, uint64_t count) { chain_of_products(h, count, 0, false); }
-static void products_narrow(struct harness *h, uint64_t count) { chain_of_products(h, count, 2, false); }
-static void products_rounded(struct harness *h, uint64_t count) { chain_of_products(h, count, 2, true); }
-
-static void
-elementwise(struct harness *h, uint64_t count)
-{
-	static struct suf_map map = { .ndim = 1, .so = { 1 }, .sa = { 1 }, .sb = { 1 } };
-	static struct suf_rows pairs = { .first = 2, .period = 1 };
-	map.dim[0] = (uint32_t)count;
-	pairs.count = count / 2;
-	struct suf_ref a = input(h, count, 6, 4), b = input(h, count, 6, 4), w = weight(h, count, 6), y, z, q;
-	harness_round(h);
-	y = add(h, (struct suf_step){ .op = SUF_mul, .count = count, .n = 6, .m = 6, .map = &map, .in = { a, b } }, NULL);
-	z = add(h, (struct suf_step){ .op = SUF_mul, .count = count, .n = 6, .m = 6, .weight_b = 1, .map = &map, .in = { a, w } }, NULL);
-	q = add(h, (struct suf_step){ .op = SUF_sqsum, .count = count / 2, .na = count, .n = 6, .m = 6, .rows = &pairs, .in = { a } }, NULL);
-	harness_open(h, y, count, 6);
-	harness_open(h, z, count, 6);
-	harness_open(h, q, count / 2, 6);
-	harness_round(h);
-}
-
-/* Rows of two. */
-static void
-shifted(struct harness *h, uint64_t count)
-{
-	static struct suf_map map = { .ndim = 1, .so = { 1 }, .sa = { 1 }, .sb = { 1 } };
-	static struct suf_rows pairs = { .first = 2, .period = 1 };
-	map.dim[0] = (uint32_t)count;
-	pairs.count = count / 2;
-	struct suf_ref x = input(h, count, 6, 4), y = input(h, count, 5, 4), w, p, q;
-	harness_round(h);
-	w = add(h, (struct suf_step){ .op = SUF_lt, .count = count, .na = count, .n = 6, .m = 1, .b = 3, .in = { x } }, NULL);
-	harness_open(h, w, count, 1);
-	harness_round(h);
-	p = add(h, (struct suf_step){ .op = SUF_shiftmul, .count = count, .na = count, .nb = count, .n = 6, .m = 5, .s = 3, .slack = 1, .map = &map,
-		.in = { x, y, w } }, NULL);
-	q = add(h, (struct suf_step){ .op = SUF_shiftsq, .count = count / 2, .na = count, .n = 6, .m = 6, .s = 3, .slack = 1, .rows = &pairs, .in = { x, w } }, NULL);
-	harness_open(h, p, count, 5);
-	harness_open(h, q, count / 2, 6);
-	harness_round(h);
-}
-
-static void
-polynomials(struct harness *h, uint64_t count)
-{
-	static const int64_t c[] = { 3, -5, 1, 7 }, at[] = { 0, 0 };
-	static const struct suf_table pieces = { "pieces", 4, c }, threshold = { "t", 2, at };
-	struct suf_ref x = input(h, count, 5, 2), i, y;
-	harness_round(h);
-	i = add(h, (struct suf_step){ .op = SUF_drelu, .count = count, .na = count, .n = 5, .m = 1, .b = 4, .table = &threshold, .in = { x } }, NULL);
-	harness_open(h, i, count, 1);
-	harness_round(h);
-	y = add(h, (struct suf_step){ .op = SUF_pieces, .count = count, .na = count, .nb = count, .n = 5, .m = 6, .b = 1, .ca = 1, .slack = 1,
-		.table = &pieces, .in = { x, i } }, NULL);
-	harness_open(h, y, count, 6);
-	harness_round(h);
-}
-
-/* block: elements before the last eight, so that corrections of some part of theirs go to party 0.  faults: try them. */
-static const struct program { const char *name; void (*make)(struct harness *, uint64_t count); uint64_t block; bool faults; } program[NPROG] = {
-	{ "trunc, sext", trunc_and_sext, 512, true }, { "trunc with slack", trunc_slack, 512, false },
-	{ "drelu, select, lin4, bitdot", comparison, 256, true }, { "gapext", extension, 1024, true }, { "lut", look_up, 1024, true },
-	{ "matmul", products, 1024, true }, { "matmul, narrow opening", products_narrow, 1024, false },
-	{ "matmul, rounded opening", products_rounded, 1024, false }, { "mul, sqsum", elementwise, 1024, true },
-	{ "shiftmul, shiftsq", shifted, 1024, true }, { "pieces", polynomials, 128, true },
-};
-
-static void
-sessions_of(const struct program *p, uint64_t count, uint32_t n, uint64_t secrets, uint32_t stream, struct view *view[2])
+sessions_of(const struct view_program *p, uint64_t count, uint32_t n, uint64_t secrets, uint32_t stream, struct view *view[2])
 {
 	struct harness h;
 	keep = n == SESSIONS ? ELEMENTS : ELEMENTS / 2; /* fewer columns than sessions */
-	secret_state = secrets;
+	view_secrets(secrets);
 	harness_init(&h);
 	p->make(&h, count);
 	run_sessions(&h, n, stream, view);
@@ -558,7 +349,7 @@ new_views(struct view *v[2])
 }
 
 static void
-check_views(const struct program *p, uint64_t before, uint32_t n)
+check_views(const struct view_program *p, uint64_t before, uint32_t n)
 {
 	struct view *a[2], *b[2];
 	struct verdict v;
@@ -580,22 +371,22 @@ static void
 test_views(void **state)
 {
 	(void)state;
-	for (int k = 0; k < NPROG; k += SANITIZED ? 4 : 1)
-		check_views(&program[k], 0, SANITIZED ? LATER : SESSIONS);
+	for (int k = 0; k < VIEW_PROGRAMS; k += SANITIZED ? 4 : 1)
+		check_views(&view_program[k], 0, SANITIZED ? LATER : SESSIONS);
 }
 
 static void
 test_views_of_later_blocks(void **state)
 {
 	(void)state;
-	for (int k = 0; k < (SANITIZED ? 1 : NPROG); k++)
-		check_views(&program[k], program[k].block, LATER);
+	for (int k = 0; k < (SANITIZED ? 1 : VIEW_PROGRAMS); k++)
+		check_views(&view_program[k], view_program[k].block, LATER);
 }
 
 /* ---- mutations ------------------------------------------------------------------------------- */
 
 static void
-must_see(const struct program *p, enum fault fault, struct label at, struct label from, struct view *view[2])
+must_see(const struct view_program *p, enum fault fault, struct label at, struct label from, struct view *view[2])
 {
 	struct verdict v;
 	mutation.at = at;
@@ -615,9 +406,9 @@ must_see(const struct program *p, enum fault fault, struct label at, struct labe
 /* Without a pad a look-up's sign tells of the point, but only together with all leaves: no few columns show it.
  * (Nor do they show faults behind the random carries of a narrow opening.) */
 static bool
-is_subtle(const struct program *p, const struct label *l)
+is_subtle(const struct view_program *p, const struct label *l)
 {
-	return l->tag == TAG_PAD && p->make == look_up;
+	return l->tag == TAG_PAD && p->subtle_pads;
 }
 
 static void
@@ -628,10 +419,10 @@ test_faults_show(void **state)
 	struct label label[2][LABELS];
 	uint32_t n[2], faults = 0;
 	new_views(view);
-	for (int k = 0; k < NPROG; k++) {
-		if (!program[k].faults || (SANITIZED && program[k].make != extension))
+	for (int k = 0; k < VIEW_PROGRAMS; k++) {
+		if (!view_program[k].faults || (SANITIZED && !view_program[k].brief))
 			continue;
-		sessions_of(&program[k], 8, BATCH, 1, 3, view);
+		sessions_of(&view_program[k], 8, BATCH, 1, 3, view);
 		for (int h = 0; h < 2; h++) {
 			n[h] = view[h]->nlabel;
 			memcpy(label[h], view[h]->label, sizeof label[h]);
@@ -641,13 +432,13 @@ test_faults_show(void **state)
 				const struct label l = label[h][i];
 				if (l.party < 0)         /* a weight's mask */
 					continue;
-				if (is_subtle(&program[k], &l))
+				if (is_subtle(&view_program[k], &l))
 					continue;
-				must_see(&program[k], ZERO, l, l, view);
+				must_see(&view_program[k], ZERO, l, l, view);
 				faults++;
 				if (h || l.bits == 1) /* two bits that are secret and uniform anyway: their sum shows in no single column */
 					continue;
-				must_see(&program[k], TWINS, l, l, view);
+				must_see(&view_program[k], TWINS, l, l, view);
 				faults++;
 				uint32_t j = i;          /* an earlier pad, or a part of the same step */
 				while (j-- > 0)
@@ -655,7 +446,7 @@ test_faults_show(void **state)
 					    (l.tag >= TAG_PAD || label[h][j].id == l.id))
 						break;
 				if (j < i) {
-					must_see(&program[k], AGAIN, l, label[h][j], view);
+					must_see(&view_program[k], AGAIN, l, label[h][j], view);
 					faults++;
 				}
 			}
