@@ -7,6 +7,7 @@
  * angles) becomes program text and so must be public.
  */
 #include "check.h"
+#include "passes/passes.h"
 #include "text.h"
 
 static void
@@ -95,6 +96,19 @@ check_format(struct checker *c, const struct node *n)
 	}
 }
 
+/* The first operand of a wide gate has `shift` fraction bits more than the result. */
+static void
+check_shift(struct checker *c, const struct node *n, enum stage stage)
+{
+	const int64_t shift = ir_int(n, ATTR_shift);
+	if (stage < STAGE_GATE)
+		check_fail(c, n, "the attribute 'shift' of a gate, before gates are chosen");
+	else if (shift < 0 || n->in[0]->type.frac != n->out[0]->type.frac + shift)
+		check_fail(c, n, "'%s' has %d fraction bits, the result has %d: no shift by %lld", n->in[0]->name, n->in[0]->type.frac, n->out[0]->type.frac, (long long)shift);
+	else if (shift && n->gate && !n->gate->wide)
+		check_fail(c, n, "the gate %s.%s takes no operand with more fraction bits than the result", n->gate->set, n->gate->name);
+}
+
 void
 check_types(struct checker *c, const struct node *n, enum stage stage)
 {
@@ -103,4 +117,6 @@ check_types(struct checker *c, const struct node *n, enum stage stage)
 		check_dtype(c, n);
 	else
 		check_format(c, n);
+	if (n->op != OP_rescale && ir_has(n, ATTR_shift))
+		check_shift(c, n, stage);
 }

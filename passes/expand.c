@@ -72,8 +72,8 @@ tril_first(struct prog *p, struct node *tril)
 }
 
 /* floor(floor(x / 2^a) / 2^b) = floor(x / 2^(a+b)): one truncation, e.g. of scores and of their factor 1/8. */
-static void
-join_rescales(struct prog *p, struct node *n)
+void
+rescale_join(struct prog *p, struct node *n)
 {
 	struct val *x = n->in[0];
 	struct node *before = x->def;
@@ -134,7 +134,7 @@ pass_expand(struct prog *p)
 	}
 	for (struct node *n = p->first; n; n = n->next)
 		if (n->op == OP_rescale)
-			join_rescales(p, n);
+			rescale_join(p, n);
 	inputs(p);
 	struct node *done = NULL; /* all before and this one are steps */
 	for (;;) {

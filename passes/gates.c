@@ -6,9 +6,12 @@
 #include "passes/passes.h"
 
 const struct gate gates[] = {
-#define GATE(set, name, op, klass, doc, source) { #set, #name, OP_##op, #klass, expand_##set##_##name, doc, source },
+#define ROW(set, name, op, klass, doc, source, wide) { #set, #name, OP_##op, #klass, expand_##set##_##name, doc, source, wide },
+#define GATE(...) ROW(__VA_ARGS__, false)
+#define GATE_WIDE(...) ROW(__VA_ARGS__, true)
 #include "gates.def"
 #undef GATE
+#undef ROW
 };
 const int ngates = sizeof gates / sizeof gates[0];
 

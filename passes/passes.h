@@ -48,6 +48,7 @@ struct gate {
 	const char *klass;               /* cost class: matmul truncate softmax gelu layernorm embedding other */
 	bool (*expand)(struct prog *, struct node *);
 	const char *doc, *source;
+	bool wide;                       /* takes in[0] with more fraction bits than the result: ATTR_shift, pass defer */
 };
 extern const struct gate gates[];
 extern const int ngates;
@@ -59,6 +60,9 @@ const char *gates_label(const struct options *);             /* for users and pr
 #define GATE(set, name, op, klass, doc, source) bool expand_##set##_##name(struct prog *, struct node *);
 #include "gates.def"
 #undef GATE
+
+/* expand.c: the rescale n and the one before it, if that serves it alone, become one. */
+void rescale_join(struct prog *, struct node *n);
 
 /* Masks of the softmax, fuse_mask.c.  A constant public mask adds MASK_PUBLIC: a hidden score is zero
  * behind the softmax as long as scores stay within |s| < 8000.  A mask made from a secret input adds
