@@ -99,6 +99,8 @@ struct val *b_cuts(struct gb *, struct val *x, unsigned s, struct val *borrow, u
 bool gate_relu_minus(struct gb *, const char *name, unsigned clip_bits, double (*diff)(double));
 bool gate_odd(struct gb *, const char *name, unsigned step_bits, unsigned clip_bits, double offset, double (*half)(double));
 bool gate_norm(struct gb *, bool center);
+/* a * gamma + beta along the rows, opened; gamma's fraction bits more than a's f. */
+struct val *gate_affine(struct gb *, struct val *a, struct val *gamma, struct val *beta, const struct suf_rows *, unsigned f);
 struct val *gate_softmax(struct gb *, struct val *x, const struct suf_rows *); /* MASKED; NULL: an error was reported */
 /* softmax.c: largest element of each row; in a ring of b_max_ring() bits, where x differences fit. */
 unsigned b_max_ring(const struct val *x);

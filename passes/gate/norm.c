@@ -82,8 +82,8 @@ rsqrt(struct gb *g, struct val *v, uint64_t d, unsigned f)
 }
 
 /* a * weight along the last axis, opened, plus beta << (its missing fraction bits) */
-static struct val *
-affine(struct gb *g, struct val *q, struct val *gamma, struct val *beta, const struct suf_rows *rows, unsigned f)
+struct val *
+gate_affine(struct gb *g, struct val *q, struct val *gamma, struct val *beta, const struct suf_rows *rows, unsigned f)
 {
 	const int64_t dim[2] = { (int64_t)rows->count, rows->first }, s[2] = { dim[1], 1 }, row[2] = { 0, 1 };
 	const unsigned n = q->type.bits;
@@ -125,7 +125,7 @@ gate_norm(struct gb *g, bool center)
 	struct val *q = b_trunc_slack(g, b_open(g, b_mul_rows(g, z, t, &rows)), f, n); /* |q| <= sqrt(d) 2^f */
 	if (!gamma)
 		return b_done(g, q);
-	struct val *y = affine(g, q, gamma, beta, &rows, f);
+	struct val *y = gate_affine(g, q, gamma, beta, &rows, f);
 	const int shift = (int)(f + gamma->type.frac) - node->out[0]->type.frac;
 	if (shift < 0)
 		BUG("'%s': %u fraction bits out", node->out[0]->name, node->out[0]->type.frac);
