@@ -6,6 +6,7 @@
  * reported once.
  */
 #include "onnx_import.h"
+#include "passes/descriptor.h"
 #include "passes/passes.h"
 #include <stdlib.h>
 #include <string.h>
@@ -182,6 +183,28 @@ static bool function_of_model(const struct onnx_ctx *c)
 	return c->model->n_functions > 0;
 }
 
+/* An unknown function of each element? */
+static void hint_descriptor(const struct onnx_node *o)
+{
+	if (o->nin == 1 && o->nout == 1)
+		diag_hint(o->c->diag, "if it is a function of each element, describe it: --descriptor FILE with a line 'op %s' (docs/suf.md)",
+		          o->pb->op_type ? o->pb->op_type : "");
+}
+
+/* What an operator with a descriptor looks like; its attributes are not looked at. */
+static const struct onnx_op described = { "", "described", 1, 99, 1, 1, 1, "?", lower_described, "" };
+
+/* "Mish", or with its domain: "com.acme.Foo" */
+static const struct descriptor *descriptor_of(const struct onnx_ctx *c, const char *domain, const char *op)
+{
+	const char *full = arena_printf(c->mem, "%s.%s", *domain ? domain : "ai.onnx", op);
+	for (int k = 0; k < c->p->ndesc; k++)
+		for (int i = 0; i < c->p->desc[k]->nop; i++)
+			if (!strcmp(c->p->desc[k]->op[i], op) || !strcmp(c->p->desc[k]->op[i], full))
+				return c->p->desc[k];
+	return NULL;
+}
+
 /* The row of the table, or NULL after an error. */
 static const struct onnx_op *node_row(struct onnx_node *o)
 {
@@ -191,7 +214,8 @@ static const struct onnx_op *node_row(struct onnx_node *o)
 	const struct onnx_op *row;
 
 	o->opset = *domain ? (!strcmp(domain, "com.microsoft") ? (o->c->ms_opset ? 1 : 0) : 0) : o->c->opset;
-	row = op_find(domain, op, o->opset, &other);
+	o->desc = descriptor_of(o->c, domain, op);
+	row = o->desc ? &described : op_find(domain, op, o->opset, &other);
 	o->loc.op = arena_printf(o->c->mem, "%s %s-%lld", *domain ? domain : "ai.onnx", op, (long long)o->opset);
 	if (row)
 		return row;
@@ -203,10 +227,12 @@ static const struct onnx_op *node_row(struct onnx_node *o)
 		onnx_error(o, "unsupported-op", "operator domain %s is not supported", domain);
 		diag_hint(o->c->diag, function_of_model(o->c) ? "this is a function of the model: inline it with onnx.inliner.inline_local_functions, or export with dynamo=False"
 		                                              : "export without custom operators");
+		hint_descriptor(o);
 	} else {
 		onnx_error(o, "unsupported-op", "operator not supported");
 		diag_hint(o->c->diag, *domain ? "run onnxruntime with the optimization level \"basic\" at most" :
 		          "re-export with attn_implementation=\"eager\" and opset_version=17; sufc --list-ops shows what is supported");
+		hint_descriptor(o);
 	}
 	return NULL;
 }
@@ -214,13 +240,16 @@ static const struct onnx_op *node_row(struct onnx_node *o)
 static bool node_checks(struct onnx_node *o)
 {
 	const struct onnx_op *r = o->row;
+	if (r == &described && o->pb->n_attribute)
+		diag_warning(o->c->diag, &o->loc, "attribute", "attribute %s is not looked at: the descriptor '%s' says what this operator computes",
+		             o->pb->attribute[0]->name ? o->pb->attribute[0]->name : "", o->desc->name);
 	if (r->attrs[0] == '*')
 		return r->lower(o); /* refuses */
 	if (o->nin < r->min_in || o->nin > r->max_in)
 		return ONNX_FAIL(o, "operand", "%d inputs, want %d to %d", o->nin, r->min_in, r->max_in);
 	if (o->nout < 1 || o->nout > r->max_out)
 		return ONNX_FAIL(o, "operand", "%d outputs, want 1 to %d", o->nout, r->max_out);
-	return onnx_attrs_check(o);
+	return r == &described || onnx_attrs_check(o);
 }
 
 static bool keeps_lazy(const struct onnx_op *r)
@@ -327,7 +356,7 @@ struct prog *onnx_import(const char *path, const struct options *opt, struct dia
 	int before = diag_errors(diag);
 
 	c.path = arena_strdup(p->arena, path);
-	if (load(&c)) {
+	if (descriptors_load(p) && load(&c)) {
 		import_opsets(&c);
 		import_initializers(&c);
 		onnx_inputs(&c);

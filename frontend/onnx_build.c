@@ -82,7 +82,7 @@ static struct val *fold(struct onnx_node *o, enum op op, int nin, struct val *co
 	const void **from = arena_alloc(scratch, (size_t)nin * sizeof *from);
 	struct val out = *like, *outs[1] = { &out };
 	struct node n = { .op = op, .nin = nin, .nout = 1, .in = (struct val **)(uintptr_t)in, .out = outs, .nattr = at ? at->n : 0,
-	                  .attr = at ? (struct attr *)(uintptr_t)at->a : NULL, .loc = o->loc };
+	                  .attr = at ? (struct attr *)(uintptr_t)at->a : NULL, .desc = op == OP_act ? o->desc : NULL, .loc = o->loc };
 	bool ok = data != NULL;
 
 	for (int k = 0; k < nin; k++)
@@ -134,7 +134,9 @@ struct val *onnx_emit(struct onnx_node *o, enum op op, int nin, struct val *cons
 		return fold(o, op, nin, in, &like, at);
 	}
 	struct val *out = ir_val(p, take_name(o), dtype, (struct type){ .sec = onnx_join(nin, in) }, rank, dim);
-	set_attrs(p, ir_node(p, NULL, op, &o->loc, nin, in, 1, &out), at);
+	struct node *made = ir_node(p, NULL, op, &o->loc, nin, in, 1, &out);
+	set_attrs(p, made, at);
+	made->desc = op == OP_act ? o->desc : NULL;
 	return out;
 }
 

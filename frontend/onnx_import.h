@@ -46,6 +46,7 @@ struct onnx_node {
 	int nin, nout;
 	struct val **in, **out;
 	const char *name;             /* of the next value made; NULL: any */
+	const struct descriptor *desc; /* the user's, that computes this operator; NULL: the table's row does */
 };
 struct onnx_op {
 	const char *domain, *name;
@@ -127,6 +128,7 @@ bool onnx_need_const(struct onnx_node *, int k, const char *what); /* reports if
 struct val *onnx_fold_binary(struct onnx_node *, enum dtype to, struct val *a, struct val *b,
                              double (*)(double, double), int64_t (*)(int64_t, int64_t)); /* onnx_math.c */
 
+bool lower_described(struct onnx_node *);          /* onnx_math.c: an operator with a descriptor */
 #define ONNX(domain, name, lo, hi, min_in, max_in, max_out, attrs, lower, note) bool lower_##lower(struct onnx_node *);
 #include "onnx_ops.def"
 #undef ONNX

@@ -36,6 +36,8 @@ bool lower_log(struct onnx_node *o) { return unary(o, OP_log); }
 bool lower_erf(struct onnx_node *o) { return unary(o, OP_erf); }
 bool lower_tanh(struct onnx_node *o) { return unary(o, OP_tanh); }
 bool lower_sigmoid(struct onnx_node *o) { return unary(o, OP_sigmoid); }
+bool lower_softplus(struct onnx_node *o) { return unary(o, OP_softplus); }
+bool lower_abs(struct onnx_node *o) { onnx_last(o); return onnx_done(o, onnx_unary(o, OP_abs, o->in[0])); }
 
 bool lower_neg(struct onnx_node *o)
 {
@@ -234,6 +236,104 @@ bool lower_quick_gelu(struct onnx_node *o)
 	s = onnx_unary(o, OP_sigmoid, s);
 	onnx_last(o);
 	return onnx_done(o, onnx_binary(o, OP_mul, x, s));
+}
+
+/* ---- activations without an operation of their own ------------------------------ */
+
+static struct val *times(struct onnx_node *o, struct val *x, double c) { return onnx_binary(o, OP_mul, x, onnx_scalar(o, c)); }
+static struct val *plus(struct onnx_node *o, struct val *x, double c) { return onnx_binary(o, OP_add, x, onnx_scalar(o, c)); }
+
+/* min(x, 0) = -relu(-x) */
+static struct val *below_zero(struct onnx_node *o)
+{
+	return onnx_unary(o, OP_neg, onnx_unary(o, OP_relu, onnx_unary(o, OP_neg, o->in[0])));
+}
+
+/* relu(x) + y */
+static bool above_zero_and(struct onnx_node *o, struct val *y)
+{
+	struct val *x = onnx_unary(o, OP_relu, o->in[0]);
+	onnx_last(o);
+	return onnx_done(o, onnx_binary(o, OP_add, x, y));
+}
+
+bool lower_leaky_relu(struct onnx_node *o)
+{
+	return want_float(o, o->in[0]) && above_zero_and(o, times(o, below_zero(o), onnx_attr_f64(o, "alpha", (double)0.01f)));
+}
+
+/* max(x, 0) + a (exp(min(x, 0) / b) - 1) */
+static bool elu(struct onnx_node *o, double a, double b)
+{
+	struct val *low = below_zero(o);
+	if (b != 1)
+		low = times(o, low, 1 / b);
+	return above_zero_and(o, times(o, plus(o, onnx_unary(o, OP_exp, low), -1), a));
+}
+
+bool lower_elu(struct onnx_node *o)
+{
+	return want_float(o, o->in[0]) && elu(o, onnx_attr_f64(o, "alpha", 1), 1);
+}
+
+bool lower_celu(struct onnx_node *o)
+{
+	double a = onnx_attr_f64(o, "alpha", 1);
+	return want_float(o, o->in[0]) && elu(o, a, a);
+}
+
+bool lower_selu(struct onnx_node *o)
+{
+	double a = onnx_attr_f64(o, "alpha", (double)1.67326319217681884765625f), g = onnx_attr_f64(o, "gamma", (double)1.05070102214813232421875f);
+	if (!want_float(o, o->in[0]))
+		return false;
+	struct val *high = times(o, onnx_unary(o, OP_relu, o->in[0]), g), *low = times(o, plus(o, onnx_unary(o, OP_exp, below_zero(o)), -1), a * g);
+	onnx_last(o);
+	return onnx_done(o, onnx_binary(o, OP_add, high, low));
+}
+
+static struct val *hard_sigmoid(struct onnx_node *o, double a, double b)
+{
+	return clip(o, plus(o, times(o, o->in[0], a), b), 0, 1);
+}
+
+bool lower_hard_sigmoid(struct onnx_node *o)
+{
+	if (!want_float(o, o->in[0]))
+		return false;
+	struct val *y = plus(o, times(o, o->in[0], onnx_attr_f64(o, "alpha", (double)0.2f)), onnx_attr_f64(o, "beta", 0.5));
+	onnx_last(o);
+	return onnx_done(o, clip(o, y, 0, 1));
+}
+
+bool lower_hard_swish(struct onnx_node *o)
+{
+	struct val *s = want_float(o, o->in[0]) ? hard_sigmoid(o, 1.0 / 6, 0.5) : NULL;
+	onnx_last(o);
+	return s && onnx_done(o, onnx_binary(o, OP_mul, o->in[0], s));
+}
+
+bool lower_softsign(struct onnx_node *o)
+{
+	struct val *d = want_float(o, o->in[0]) ? plus(o, onnx_unary(o, OP_abs, o->in[0]), 1) : NULL;
+	onnx_last(o);
+	return d && onnx_done(o, onnx_binary(o, OP_div, o->in[0], d));
+}
+
+bool lower_mish(struct onnx_node *o)
+{
+	struct val *t = want_float(o, o->in[0]) ? onnx_unary(o, OP_tanh, onnx_unary(o, OP_softplus, o->in[0])) : NULL;
+	onnx_last(o);
+	return t && onnx_done(o, onnx_binary(o, OP_mul, o->in[0], t));
+}
+
+/* A function of each element that the user described. */
+bool lower_described(struct onnx_node *o)
+{
+	if (!want_float(o, o->in[0]))
+		return false;
+	onnx_last(o);
+	return onnx_done(o, onnx_emit(o, OP_act, 1, &o->in[0], DT_F32, o->in[0]->rank, o->in[0]->dim, NULL)); /* using o->desc */
 }
 
 bool lower_refuse_quantized(struct onnx_node *o)

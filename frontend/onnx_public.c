@@ -301,7 +301,6 @@ static bool fold_unary(struct onnx_node *o, enum dtype to, double (*f)(double), 
 static double f_not(double a) { return a == 0; }
 static double f_nan(double a) { return isnan(a); }
 static int64_t i_same(int64_t a) { return a; }
-static int64_t i_abs(int64_t a) { return a < 0 ? (int64_t)(0 - (uint64_t)a) : a; }
 
 bool lower_not(struct onnx_node *o)
 {
@@ -313,7 +312,6 @@ bool lower_not(struct onnx_node *o)
 	return onnx_done(o, onnx_not(o, o->in[0]));
 }
 
-bool lower_abs(struct onnx_node *o) { return fold_unary(o, o->in[0]->dtype, fabs, i_abs); }
 bool lower_floor(struct onnx_node *o) { return fold_unary(o, o->in[0]->dtype, floor, i_same); }
 bool lower_ceil(struct onnx_node *o) { return fold_unary(o, o->in[0]->dtype, ceil, i_same); }
 

@@ -10,7 +10,7 @@
 #include "frontend/onnx.h"
 
 enum { KEY_SHAPE = 0x100, KEY_DIM, KEY_WEIGHTS, KEY_OUTPUT_TO, KEY_GATES, KEY_RING, KEY_FRAC, KEY_CALIBRATE, KEY_DUMP, KEY_STOP, KEY_DIAG, KEY_ARGMAX, KEY_NO_WEIGHTS,
-       KEY_TARGET, KEY_LATER };
+       KEY_TARGET, KEY_DESCRIPTOR, KEY_LATER };
 
 static const struct argp_option options[] = {
 	{ "shape", KEY_SHAPE, "NAME=1x128", 0, "Bind the shape of an input (repeatable)", 1 },
@@ -18,6 +18,7 @@ static const struct argp_option options[] = {
 	{ "weights", KEY_WEIGHTS, "SETTING", 0, "Who may know the weights: masked (neither party); default masked", 2 },
 	{ "output-to", KEY_OUTPUT_TO, "PARTY", 0, "Who gets the outputs: 0, 1 or both; default 1", 2 },
 	{ "gates", KEY_GATES, "SET", 0, "Gate set (--list-gates), auto, or a file that says which gate does what (docs/costs.md)", 2 },
+	{ "descriptor", KEY_DESCRIPTOR, "FILE", 0, "A function that the model uses, as sufc fit writes it (docs/suf.md; repeatable)", 2 },
 	{ "calibrate", KEY_CALIBRATE, "FILE.npz", 0, "Example inputs that bound values the graph does not bound", 3 },
 	{ "ring-bits", KEY_RING, "N", 0, "Force one ring width, 16 to 64", 3 },
 	{ "frac-bits", KEY_FRAC, "F", 0, "Force the fraction bits, 4 to 24; default 12", 3 },
@@ -162,6 +163,16 @@ set_output_to(struct argp_state *state, struct common *c, const char *arg)
 }
 
 static void
+add_descriptor(struct common *c, const char *file)
+{
+	const char **list = arena_alloc(c->arena, (size_t)(c->opt.ndescriptor + 1) * sizeof *list);
+	if (c->opt.ndescriptor)
+		memcpy(list, c->opt.descriptor, (size_t)c->opt.ndescriptor * sizeof *list);
+	list[c->opt.ndescriptor++] = file;
+	c->opt.descriptor = list;
+}
+
+static void
 set_diagnostics(struct argp_state *state, struct common *c, const char *arg)
 {
 	c->json = !strcmp(arg, "json");
@@ -201,6 +212,7 @@ parse(int key, char *arg, struct argp_state *state)
 	case KEY_RING: c->opt.ring_bits = (int)whole(state, "--ring-bits", arg, 16, 64); break;
 	case KEY_FRAC: c->opt.frac_bits = (int)whole(state, "--frac-bits", arg, 4, 24); break;
 	case KEY_CALIBRATE: c->opt.calibrate = arg; break;
+	case KEY_DESCRIPTOR: add_descriptor(c, arg); break;
 	case KEY_DUMP: c->opt.dump = pass_name(state, "--dump", arg); break;
 	case KEY_STOP: c->opt.stop_after = pass_name(state, "--stop-after", arg); break;
 	case KEY_DIAG: set_diagnostics(state, c, arg); break;
@@ -277,6 +289,9 @@ load_model(const struct options *opt, struct diag *d, int *status)
 	*status = STATUS_FILES;
 	if (!readable(opt->model, d) || (opt->calibrate && !readable(opt->calibrate, d)) || (opt->gates && gates_is_file(opt->gates) && !readable(opt->gates, d)))
 		return NULL;
+	for (int k = 0; k < opt->ndescriptor; k++)
+		if (!readable(opt->descriptor[k], d))
+			return NULL;
 	*status = STATUS_MODEL;
 	struct prog *p = NULL;
 	if (has_suffix(opt->model, ".ir")) {

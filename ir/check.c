@@ -185,6 +185,8 @@ check_node(struct checker *c, const struct node *n, int pos, enum stage stage)
 		check_fail(c, n, "is not an operation of stage %s", ir_stage_name[stage]);
 		return;
 	}
+	if ((n->op == OP_act) != (n->desc != NULL))
+		check_fail(c, n, n->desc ? "takes no descriptor" : "has no descriptor");
 	if (n->op == OP_rescale && stage == STAGE_FLOAT)
 		check_fail(c, n, "is not an operation of stage FLOAT");
 	int before = c->reports;

@@ -87,6 +87,7 @@ struct node {                /* one operation */
 	struct val **in, **out;
 	int nattr; struct attr *attr;
 	const struct gate *gate; /* GATE: the implementation, passes/gates.def */
+	const struct descriptor *desc; /* OP_act: the function; passes/descriptor.h */
 	struct suf_step *step;   /* SCHED: parameters; refs are filled by the backend from in/out */
 	int round;               /* SCHED: openings sent in this round; -1: none yet */
 	const char *klass;       /* cost class: matmul truncate softmax gelu layernorm embedding other */
@@ -100,6 +101,7 @@ struct prog {                /* the one data structure every pass takes */
 	struct val **in, **out; int nin, nout;
 	struct val **vals; int nvals; /* every value ever made, in order; dead ones too */
 	const struct options *opt;   /* what the user asked for; passes/passes.h */
+	const struct descriptor **desc; int ndesc; /* functions that the user described (--descriptor), all fitted */
 	struct arena *arena;     /* owns everything above */
 	struct diag *diag;
 	uint32_t next_id;        /* next step id (labels of streams); starts at 1 */

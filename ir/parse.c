@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "lex.h"
+#include "passes/descriptor.h"
 #include "passes/passes.h"
 #include "run.h"
 #include "text.h"
@@ -269,13 +270,27 @@ gate_name(struct parser *ps, struct node *n)
 		lex_fail(&ps->lx, "there is no gate '%.60s'", name);
 }
 
-/* gate .. class .. round .. at .. */
+/* A descriptor that the user gave. */
+static void
+descriptor_name(struct parser *ps, struct node *n)
+{
+	const char *name = lex_take(&ps->lx, T_STRING, "the name of a descriptor");
+	for (int k = 0; k < ps->p->ndesc; k++)
+		if (!strcmp(ps->p->desc[k]->name, name))
+			n->desc = ps->p->desc[k];
+	if (!n->desc)
+		lex_fail(&ps->lx, "the descriptor '%.60s' was not given: --descriptor FILE", name);
+}
+
+/* using .. gate .. class .. round .. at .. */
 static void
 node_fields(struct parser *ps, struct node *n)
 {
 	struct lexer *lx = &ps->lx;
 	for (;;) {
-		if (lex_accept(lx, "gate"))
+		if (lex_accept(lx, "using"))
+			descriptor_name(ps, n);
+		else if (lex_accept(lx, "gate"))
 			gate_name(ps, n);
 		else if (lex_accept(lx, "class")) {
 			n->klass = lex_take(lx, T_WORD, "a cost class");
@@ -479,6 +494,10 @@ ir_parse(FILE *from, const char *file, const struct options *opt, struct diag *d
 {
 	struct parser ps = { .p = ir_new("", opt, diag) };
 	size_t size;
+	if (!descriptors_load(ps.p)) {
+		ir_free(ps.p);
+		return NULL;
+	}
 	char *text = read_all(from, &size);
 	if (!text || ferror(from)) {
 		diag_error(diag, &(struct loc){ .file = file, .index = -1 }, "read", "cannot read the file");

@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
+#include "passes/descriptor.h"
 #include "passes/passes.h" /* struct gate */
 #include "run.h"           /* suf_step_desc */
 #include "text.h"
@@ -429,6 +430,10 @@ put_node(struct printer *pr, const struct node *n)
 	put_attrs(to, n);
 	if (n->step)
 		put_step(pr, n->step);
+	if (n->desc) {
+		fputs(" using ", to);
+		put_string(to, n->desc->name);
+	}
 	if (n->gate)
 		fprintf(to, " gate %s.%s", n->gate->set, n->gate->name);
 	if (n->klass)

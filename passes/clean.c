@@ -283,6 +283,8 @@ static const struct advice advice[] = {
 	{ OP_sqrt, "the square root of a secret has no gate", "it is known inside LayerNormalization and RMSNorm over the last axis with eps from 0 to 0.01" },
 	{ OP_exp, "the exponential of a secret has no gate", "it is known inside softmax only" },
 	{ OP_log, "the logarithm of a secret has no gate", "take it after the result was revealed" },
+	{ OP_softplus, "log(1 + exp(x)) of a secret has no gate of its own", "use Relu or Gelu" },
+	{ OP_abs, "the magnitude of a secret has no gate", "Relu(x) + Relu(-x) is the same" },
 	{ OP_sin, "the sine of a secret has no gate", "make the positions constants of the model: export without position_ids as an input" },
 	{ OP_cos, "the cosine of a secret has no gate", "make the positions constants of the model: export without position_ids as an input" },
 	{ OP_where, "the condition or both choices are not attention masks", "masks are recognised directly before softmax" },
@@ -290,6 +292,17 @@ static const struct advice advice[] = {
 	{ OP_reduce_l2, "the norm of a secret has no gate", "leave the final normalisation out of the exported graph and normalise the revealed result" },
 	{ OP_cast, "integers and masks of 0 and 1 become numbers, never the reverse", "keep secret data in floating point" },
 };
+
+/* May it be a piece of an activation that pass fuse_unary would know with a descriptor? */
+static bool part_of_function(enum op op)
+{
+	switch (op) {
+	case OP_div: case OP_recip: case OP_pow: case OP_sqrt: case OP_exp: case OP_log: case OP_softplus: case OP_abs: case OP_clip:
+		return true;
+	default:
+		return false;
+	}
+}
 
 static void refuse(struct prog *p, const struct node *n)
 {
@@ -303,6 +316,8 @@ static void refuse(struct prog *p, const struct node *n)
 	diag_error(p->diag, &n->loc, "no-gate", "%s (%s) on secret data is not supported: %s",
 		op_desc[n->op].name, n->out[0]->name, why);
 	diag_hint(p->diag, "%s", hint);
+	if (part_of_function(n->op))
+		diag_hint(p->diag, "if it belongs to a function of each element, describe that: --descriptor FILE, which sufc fit writes (docs/suf.md)");
 }
 
 /* The ids of an embedding are one-hot rows that the owner of an input makes: they cannot be computed. */

@@ -67,6 +67,9 @@ struct descriptor *descriptor_read(struct arena *, struct diag *, const char *fi
 bool tail_parse(const char *text, unsigned out, struct tail *);
 void tail_print(const struct tail *, unsigned out, char text[48]);
 
+/* descriptor_files.c: the files of prog->opt, read, fitted to its fraction bits and verified, as prog->desc; false: reported. */
+bool descriptors_load(struct prog *);
+
 /* descriptor_fit.c: cells or pieces for a formula; `out`, `in` fraction bits. */
 struct desc_log { struct arena *a; const char **line; int n, cap; const char *hint; };  /* what was tried; hint: a way out */
 void desc_say(struct desc_log *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

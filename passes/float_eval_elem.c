@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * float_eval_elem.c -- elementwise operations of the reference interpreter, with NumPy broadcasting.
  */
+#include "descriptor.h"
 #include "float_eval.h"
 #include <math.h>
 #include <string.h>
@@ -185,6 +186,7 @@ static int64_t i_mul(int64_t a, int64_t b) { return (int64_t)((uint64_t)a * (uin
 static int64_t i_div(int64_t a, int64_t b) { return b == 0 ? 0 : b == -1 ? i_sub(0, a) : a / b; }
 static int64_t i_neg(int64_t a) { return i_sub(0, a); }
 static int64_t i_relu(int64_t a) { return a > 0 ? a : 0; }
+static int64_t i_abs(int64_t a) { return a < 0 ? i_sub(0, a) : a; }
 static int64_t i_same(int64_t a) { return a; }
 static double f_add(double a, double b) { return a + b; }
 static double f_sub(double a, double b) { return a - b; }
@@ -195,6 +197,7 @@ static double f_recip(double a) { return 1 / a; }
 static double f_sigmoid(double a) { return 1 / (1 + exp(-a)); }
 static double f_relu(double a) { return a > 0 ? a : isnan(a) ? a : 0; }
 static double f_same(double a) { return a; }
+static double f_softplus(double a) { return fmax(a, 0) + log1p(exp(-fabs(a))); }
 static double f_silu(double a) { return a * f_sigmoid(a); }
 static double f_gelu(double a) { return 0.5 * a * (1 + erf(a * M_SQRT1_2)); }
 static double f_gelu_tanh(double a) { return 0.5 * a * (1 + tanh(0.79788456080286535588 * (a + 0.044715 * a * a * a))); }
@@ -205,7 +208,7 @@ static const struct unary_row unary_rows[] = {
 	{ OP_neg, f_neg, i_neg }, { OP_sqrt, sqrt, NULL }, { OP_recip, f_recip, NULL }, { OP_exp, exp, NULL },
 	{ OP_log, log, NULL }, { OP_erf, erf, NULL }, { OP_tanh, tanh, NULL }, { OP_sigmoid, f_sigmoid, NULL },
 	{ OP_relu, f_relu, i_relu }, { OP_sin, sin, NULL }, { OP_cos, cos, NULL }, { OP_silu, f_silu, NULL },
-	{ OP_cast, f_same, i_same },
+	{ OP_softplus, f_softplus, NULL }, { OP_abs, fabs, i_abs }, { OP_cast, f_same, i_same },
 };
 static const struct binary_row binary_rows[] = {
 	{ OP_add, f_add, i_add }, { OP_sub, f_sub, i_sub }, { OP_mul, f_mul, i_mul }, { OP_div, f_div, i_div },
@@ -242,6 +245,10 @@ bool eval_elem(const struct node *n, const void *const *in, void *const *out)
 		return true;
 	case OP_gelu:
 		eval_unary(o, out[0], n->in[0], in[0], ir_int_or(n, ATTR_tanh, 0) ? f_gelu_tanh : f_gelu, NULL);
+		return true;
+	case OP_act:
+		for (int64_t i = 0, c = ir_count(o); i < c; i++)
+			eval_store(out[0], o->dtype, i, descriptor_real(n->desc, eval_load(in[0], n->in[0]->dtype, i)));
 		return true;
 	case OP_clip:
 		eval_clip(n, in[0], out[0]);

@@ -272,6 +272,7 @@ struct node *copy_node(struct prog *p, struct node *at, const struct node *d, st
 	for (int k = 0; k < d->nin; k++)
 		in[k] = k == 0 ? x : d->in[k];
 	n = make_node(p, at, d->op, &d->loc, d->nin, in, rank, dim);
+	n->desc = d->desc;
 	for (int i = 0; i < d->nattr; i++) {
 		const struct attr *a = &d->attr[i];
 		switch (attr_desc[a->key].kind) {

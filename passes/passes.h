@@ -17,6 +17,7 @@ struct options {
 	const char *calibrate;           /* .npz file or NULL */
 	const char *dump, *stop_after;   /* pass names or NULL */
 	bool no_weights;                 /* weights whose data file is missing are absent; for costs only */
+	const char **descriptor; int ndescriptor; /* files that describe functions (descriptor.h) */
 	bool verbose, quiet, argmax;     /* argmax: replace each output by the index of its maximum over the last axis */
 };
 

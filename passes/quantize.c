@@ -8,6 +8,7 @@
  */
 #include <math.h>
 #include <string.h>
+#include "passes/descriptor.h"
 #include "passes/quantize.h"
 
 static void set_type(struct quant *q, struct val *v, int frac)
@@ -89,6 +90,23 @@ static void at_format(struct quant *q, struct node *n)
 {
 	raise(q, n, 0, q->frac);
 	set_type(q, n->out[0], n->op == OP_argmax ? 0 : q->frac);
+}
+
+/* A descriptor's cells are for one format; where it promises that no input is there, say so if one may be. */
+static void quantize_act(struct quant *q, struct node *n)
+{
+	const struct descriptor *d = n->desc;
+	const struct val *v = n->in[0];
+	if (d->out != q->frac)
+		diag_error(q->prog->diag, &n->loc, "descriptor", "the descriptor '%s' has %u fraction bits, the program %u", d->name, d->out, q->frac);
+	for (int side = 0; side < 2; side++) {
+		if (d->tail[side].kind != TAIL_NONE || !(v->lo <= v->hi) || (side ? v->hi < d->hi : v->lo >= d->lo))
+			continue;
+		diag_warning(q->prog->diag, &n->loc, "beyond-domain", "'%s' may be %s %g (%s bound: %.4g), where the descriptor '%s' expects no input", v->name,
+		             side ? "above" : "below", side ? d->hi : d->lo, v->from == RANGE_PROVEN ? "proven" : "calibrated", side ? v->hi : v->lo, d->name);
+		diag_hint(q->prog->diag, "give the descriptor a tail there, or a wider domain");
+	}
+	at_format(q, n);
 }
 
 static void quantize_norm(struct quant *q, struct node *n)
@@ -279,6 +297,7 @@ static void quantize_node(struct quant *q, struct node *n)
 	case OP_mul:       quantize_mul(q, n); break;
 	case OP_add: case OP_sub: case OP_concat: quantize_aligned(q, n); break;
 	case OP_scale:     quantize_scale(q, n); break;
+	case OP_act:       quantize_act(q, n); break;
 	case OP_reduce_mean: quantize_mean(q, n); break;
 	case OP_rope:      quantize_rope(q, n); break;
 	case OP_embedding: quantize_embedding(q, n); break;

@@ -3,6 +3,7 @@
  * norms to the output's.  ||.|| is the 2-norm along the last axis, a row.
  */
 #include <math.h>
+#include "passes/descriptor.h"
 #include "passes/range.h"
 
 static bool known(const struct val *v) { return v->lo <= v->hi; }
@@ -189,6 +190,23 @@ static struct range pow_rule(const struct val *a, const struct val *b)
 
 static double logistic(double x) { return 1 / (1 + exp(-x)); }
 
+static double softplus(double x) { return fmax(x, 0) + log1p(exp(-fabs(x))); }
+
+static struct range abs_rule(const struct val *v)
+{
+	if (!known(v))
+		return range_unknown();
+	return (struct range){ v->lo > 0 ? v->lo : v->hi < 0 ? -v->hi : 0, range_max(v), v->norm };
+}
+
+/* A function that the user described. */
+static struct range act_rule(const struct node *n)
+{
+	const struct val *v = n->in[0];
+	struct range r = range_unknown();
+	return descriptor_range(n->desc, v->lo, v->hi, &r.lo, &r.hi) ? interval(r.lo, r.hi) : range_unknown();
+}
+
 /* f rising, |f(x)| <= slope |x| (slope < 0: no such bound). */
 static struct range rising(const struct val *v, double (*f)(double), double lo, double hi, double slope)
 {
@@ -371,6 +389,9 @@ struct range range_rule(const struct node *n, int k)
 	case OP_sqrt:    return known(v) && v->hi >= 0 ? interval(sqrt(fmax(v->lo, 0)), sqrt(v->hi)) : range_unknown();
 	case OP_exp:     return known(v) ? rising(v, exp, 0, INFINITY, -1) : range_unknown();
 	case OP_log:     return known(v) && v->lo > 0 ? rising(v, log, 0, 0, -1) : range_unknown();
+	case OP_softplus: return known(v) ? rising(v, softplus, 0, INFINITY, -1) : range_unknown();
+	case OP_abs:     return abs_rule(v);
+	case OP_act:     return act_rule(n);
 	case OP_erf:     return rising(v, erf, -1, 1, 1.1284);
 	case OP_tanh:    return rising(v, tanh, -1, 1, 1);
 	case OP_sigmoid: return rising(v, logistic, 0, 1, -1);

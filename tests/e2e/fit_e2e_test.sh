@@ -33,4 +33,25 @@ refused "no limit" 2 "neither to a constant nor to x" "$sufc" fit 'exp(x)' --dom
 refused "an error too small" 2 "nothing keeps the error below" "$sufc" fit 'sigmoid(x)' --domain -8,8 --max-error 1e-7 --form pieces
 refused "a folder that is not there" 3 "cannot write" "$sufc" fit relu -o no/such.suf
 [[ ! -e no ]] || bad "a refused command made a folder"
+
+say "== descriptors of a model"
+models=$root/tests/models
+for name in mish parts log; do
+	"$sufc" "$models/act_$name.onnx" --descriptor mish.suf --dump=fuse_unary --stop-after=fuse_unary >out || bad "act_$name.onnx with its descriptor"
+	[[ $(grep -c ' = act ' out) -eq 1 && $(grep -c ' = ' out | cut -d : -f 2) -ge 3 ]] || bad "act_$name.onnx: one operation act" out
+done
+printf 'suf-descriptor 1\nname foo\nop Foo\nfunction x*tanh(softplus(x))\ndomain -8 8\nmax-error 0.01\n' >foo.suf
+"$sufc" "$models/act_foo.onnx" --descriptor foo.suf --dump=fuse_unary --stop-after=fuse_unary >out 2>message || bad "an operator of another domain" message
+grep -q 'using "foo"' out && grep -q 'attribute steps is not looked at' message || bad "an operator of another domain" out message
+refused "an undescribed operator" 2 "describe it: --descriptor" "$sufc" "$models/act_foo.onnx" -o party.c
+refused "an undescribed function" 2 "describe that: --descriptor" "$sufc" "$models/act_parts.onnx" -o party.c
+refused "a descriptor that is not there" 3 "none.suf.*cannot read" "$sufc" "$models/act_mish.onnx" --descriptor none.suf -o party.c
+refused "a folder as descriptor" 3 "is a directory" "$sufc" "$models/act_mish.onnx" --descriptor . -o party.c
+sed 's/^max-error .*/max-error 0.001/' mish.suf >lie.suf
+refused "a promise that is not kept" 2 "lie.suf: error: the error is .*0.001 is promised" "$sufc" "$models/act_mish.onnx" --descriptor lie.suf -o party.c
+refused "other fraction bits" 2 "made for results of 12 fraction bits, the program has 10" "$sufc" "$models/act_mish.onnx" --descriptor mish.suf --frac-bits=10 -o party.c
+refused "the same one twice" 2 "a second descriptor with the name 'mish'" "$sufc" "$models/act_mish.onnx" --descriptor mish.suf --descriptor mish.suf -o party.c
+head -c 300 mish.suf >cut.suf
+refused "a descriptor cut short" 2 "cut.suf:10: error: cells: expected 512 values" "$sufc" "$models/act_mish.onnx" --descriptor cut.suf -o party.c
+[[ ! -e party.c ]] || bad "a refused command left a program"
 report

@@ -90,6 +90,17 @@ def arithmetic():
     case("QuickGelu", [f(2, 7)], domain="com.microsoft", label="silu", alpha=1.0)
 
 
+def activations():
+    for op in ("Abs", "Softplus", "Softsign", "Elu", "Celu", "Selu", "LeakyRelu", "HardSigmoid", "HardSwish"):
+        case(op, [3 * f(2, 5)], fold=op != "Abs")
+    case("Mish", [3 * f(2, 5)], opset=18, fold=True)
+    case("Elu", [f(7)], label="alpha", alpha=0.5)
+    case("Celu", [f(7)], label="alpha", alpha=2.0)
+    case("Selu", [f(7)], label="alpha, gamma", alpha=1.5, gamma=1.25)
+    case("LeakyRelu", [f(7)], label="alpha", alpha=0.2)
+    case("HardSigmoid", [4 * f(7)], label="alpha, beta", alpha=0.25, beta=0.4)
+
+
 def products():
     case("MatMul", [f(2, 3, 4)], [None, f(4, 5)], fold=True)
     case("MatMul", [f(2, 1, 3, 4), f(5, 4, 9)], label="batches")
@@ -196,7 +207,7 @@ def transposed_weight():
 
 
 if __name__ == "__main__":
-    for group in (arithmetic, products, norms, layout, compile_time, transposed_weight):
+    for group in (arithmetic, products, norms, layout, compile_time, transposed_weight, activations):
         group()
     with open("ops.bin", "wb") as out:
         for c in cases:

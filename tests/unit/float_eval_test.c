@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "passes/descriptor.h"
 #include "passes/float_eval.h"
 #include "passes/passes.h"
 
@@ -157,6 +158,23 @@ static void unary(enum op op, double (*f)(double), int tanh_form)
 	stop(&t);
 }
 
+static double ref_softplus(double a) { return a > 0 ? a + log1p(exp(-a)) : log1p(exp(a)); }
+
+/* A function that a descriptor defines: its formula. */
+static void described(void)
+{
+	struct formula_error e;
+	struct one t = start(77);
+	struct descriptor d = { .name = "d", .formula = formula_parse(t.mem, "x^2-sigmoid(3*x)", &e) };
+	const struct val *x = input(&t, DT_F32, 1, (const int64_t[]){ 50 }, -2, 2);
+	make(&t, OP_act, 1, x->dim);
+	t.node->desc = &d;
+	assert_true(run(&t));
+	for (int64_t i = 0; i < 50; i++)
+		close_to("act", (double)t.y[i], pow((double)at(&t, 0, i), 2) - 1 / (1 + exp(-3 * (double)at(&t, 0, i))), 1e-6);
+	stop(&t);
+}
+
 static void unaries(void **state)
 {
 	(void)state;
@@ -174,6 +192,9 @@ static void unaries(void **state)
 	unary(OP_gelu, ref_gelu, 0);
 	unary(OP_gelu, ref_gelu_tanh, 1);
 	unary(OP_silu, ref_silu, 0);
+	unary(OP_softplus, ref_softplus, 0);
+	unary(OP_abs, fabs, 0);
+	described();
 	unary(OP_clip, ref_clip, 0);
 	unary(OP_scale, ref_scale, 0);
 	unary(OP_cast, same, 0);
