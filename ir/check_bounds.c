@@ -140,7 +140,7 @@ static bool
 check_pieces(const struct node *n, uint64_t len)
 {
 	const struct suf_step *s = n->step;
-	return s->ca >= 0 && s->ca <= 7 && s->b <= 16 && len == (uint64_t)(s->ca + 1) << s->b && (s->slack ? s->m >= s->n : s->m <= s->n)
+	return s->ca >= 0 && s->ca <= 7 && s->b <= 10 && len == (uint64_t)(s->ca + 1) << s->b && (s->slack ? s->m >= s->n : s->m <= s->n)
 	       && n->nin == (s->b ? 2 : 1) && elems(n->in[0]) == elems(n->out[0]) && (!s->b || elems(n->in[1]) == s->b * elems(n->out[0]));
 }
 

@@ -159,13 +159,14 @@ suf_shiftsq_eval(int p, uint64_t x, uint64_t o, uint64_t o_o)
 	return x * ((p ? x : 0) + 2 * o) + o_o;
 }
 
-/* pieces: a polynomial in public X, shares of the coefficients, the constant first. */
+/* pieces: a polynomial in public X; c: shares of the coefficients, the constant first, and of what of each but the last a wrap
+ * of x changes, in units of 2^n. */
 static inline SUF_HD uint64_t
-suf_pieces_eval(unsigned degree, uint64_t x, const uint64_t *c)
+suf_pieces_eval(unsigned n, unsigned degree, uint64_t x, uint64_t wraps, const uint64_t *c, const uint64_t *change)
 {
 	uint64_t y = c[degree];
 	for (unsigned k = degree; k-- > 0;)
-		y = y * x + c[k];
+		y = y * x + c[k] + (wraps ? change[k] << n : 0);
 	return y;
 }
 
@@ -176,14 +177,12 @@ suf_pieces_off(unsigned n, uint64_t r, uint64_t wraps)
 	return (n < 64 ? (r >> (n - 1) & wraps) << n : 0) - r;
 }
 
-/* pieces, dealer: the coefficients of c(x + off), the constant first. */
+/* pieces, dealer: c(x) -> c(x + off), the constant first; Horner's scheme again and again. */
 static inline SUF_HD void
-suf_pieces_center(unsigned degree, const int64_t *c, uint64_t off, uint64_t *out)
+suf_pieces_center(unsigned degree, uint64_t off, uint64_t *c)
 {
-	for (unsigned k = 0; k <= degree; k++)
-		out[k] = (uint64_t)c[k];
-	for (unsigned done = 0; done < degree; done++)          /* Horner's scheme again and again: Taylor's shift */
+	for (unsigned done = 0; done < degree; done++)
 		for (unsigned k = degree; k-- > done;)
-			out[k] += off * out[k + 1];
+			c[k] += off * c[k + 1];
 }
 #endif

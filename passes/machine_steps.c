@@ -62,7 +62,7 @@ double step_elements(const struct suf_step *s)
 	if (s->op == SUF_matmul || s->op == SUF_mul || s->op == SUF_sqsum || s->op == SUF_shiftsq)
 		return count + na + nb;
 	if (s->op == SUF_pieces)
-		return count * (double)suf_pieces_words(s);
+		return count * (double)suf_pieces_words(s, 1);
 	return count > na ? count : na;
 }
 

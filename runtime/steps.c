@@ -41,9 +41,9 @@ suf_result_form(const struct suf_step *s, int k)
 }
 
 uint64_t
-suf_pieces_words(const struct suf_step *s)
+suf_pieces_words(const struct suf_step *s, unsigned more)
 {
-	return (s->slack ? 2ull : 1ull) * ((uint64_t)s->ca + 1) << s->b;
+	return ((uint64_t)s->ca + more) << s->b;
 }
 
 uint64_t

@@ -75,7 +75,7 @@ b_pieces(struct gb *g, struct val *x, struct val *index, unsigned bits, unsigned
 {
 	const uint64_t count = b_count(x);
 	need_masked(x);
-	if (!index != !bits || (index && b_count(index) != bits * count) || (gap ? m < x->type.bits : m > x->type.bits))
+	if (!index != !bits || bits > 10 || (index && b_count(index) != bits * count) || (gap ? m < x->type.bits : m > x->type.bits))
 		BUG("'%s': pieces from %u to %u bits", x->name, x->type.bits, m);
 	struct val *in[2] = { x, index };
 	struct suf_step st = { .op = SUF_pieces, .count = count, .na = count, .nb = index ? b_count(index) : 0, .n = x->type.bits, .m = (uint8_t)m,

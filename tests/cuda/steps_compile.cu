@@ -92,10 +92,10 @@ shifted_kernel(int p, unsigned n, unsigned s, size_t count, const uint64_t *x_ha
 }
 
 __global__ void
-pieces_kernel(unsigned n, size_t count, const int64_t *c, const uint64_t *x_hat, const uint64_t *r, uint64_t *out)
+pieces_kernel(unsigned n, size_t count, const uint64_t *c, const uint64_t *x_hat, const uint64_t *r, uint64_t *out)
 {
 	ELEMENT;
-	uint64_t word[3];
-	suf_pieces_center(2, c, suf_pieces_off(n, r[i], x_hat[i] & 1), word);
-	out[i] = suf_pieces_eval(2, x_hat[i], word);
+	uint64_t word[3] = { c[0], c[1], c[2] };
+	suf_pieces_center(2, suf_pieces_off(n, r[i], x_hat[i] & 1), word);
+	out[i] = suf_pieces_eval(n, 2, x_hat[i], x_hat[i] & 1, word, c);
 }

@@ -201,6 +201,79 @@ table_gate(struct harness *h)
 	free(x);
 }
 
+/* x of 50 bits, |x| < 2^48: (x >> 12)^2 twice, and a quadratic polynomial of a piece that two bits choose. */
+static void
+shifted(struct harness *h)
+{
+	static const int64_t thresholds[] = { 0, 0, -1000, 1000 }, c[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 };
+	static const struct suf_table t_drelu = { "t", 4, thresholds }, t_pieces = { "p", 12, c };
+	static const struct suf_map map = { .ndim = 1, .dim = { COUNT }, .so = { 1 }, .sa = { 1 }, .sb = { 1 } };
+	static const struct suf_rows rows = { .count = COUNT / 8, .first = 8, .period = 1 };
+	const struct suf_ref none = { SUF_NONE, 0 };
+	struct suf_ref w = harness_wire(h, COUNT), bits = harness_wire(h, 2 * COUNT), y = harness_wire(h, COUNT), out[3];
+	uint64_t *x = malloc(COUNT * sizeof *x);
+	assert_non_null(x);
+	for (uint64_t i = 0; i < COUNT; i++)
+		x[i] = (uint64_t)harness_signed(harness_random(), 49) & ring_mask(50);
+	struct suf_ref in = harness_input(h, COUNT, 50, x);
+	harness_round(h);
+	struct suf_step s = step(SUF_lt, 50, 1, in, none, w);
+	s.b = 12;
+	harness_step(h, s);
+	harness_open(h, w, COUNT, 1);
+	s = step(SUF_drelu, 50, 1, in, none, bits);
+	s.b = 50;
+	s.count = 2 * COUNT;
+	s.table = &t_drelu;
+	harness_step(h, s);
+	harness_open(h, bits, 2 * COUNT, 1);
+	harness_round(h);
+	s = step(SUF_trunc, 50, 60, in, w, y);
+	s.s = s.b = 12;
+	s.slack = 1;
+	harness_step(h, s);
+	harness_open(h, y, COUNT, 60);
+	harness_round(h);
+	for (int k = 0; k < 3; k++)
+		out[k] = harness_wire(h, COUNT);
+	s = step(SUF_shiftmul, 50, 60, in, y, out[0]);
+	s.in[2] = w;
+	s.s = 12;
+	s.slack = 1;
+	s.map = &map;
+	harness_step(h, s);
+	s = step(SUF_shiftsq, 50, 60, in, w, out[1]);
+	s.count = COUNT / 8;
+	s.s = 12;
+	s.slack = 1;
+	s.rows = &rows;
+	harness_step(h, s);
+	s = step(SUF_pieces, 50, 60, in, bits, out[2]);
+	s.nb = 2 * COUNT;
+	s.b = 2;
+	s.ca = 2;
+	s.slack = 1;
+	s.table = &t_pieces;
+	harness_step(h, s);
+	for (int k = 0; k < 3; k++)
+		harness_open(h, out[k], k == 1 ? COUNT / 8 : COUNT, 60);
+	harness_round(h);
+	for (int k = 0; k < 3; k++)
+		harness_output(h, out[k], k == 1 ? COUNT / 8 : COUNT, 60);
+	harness_run(h);
+	uint64_t sum[COUNT / 8] = { 0 };
+	for (uint64_t i = 0; i < COUNT; i++) {
+		const int64_t v = harness_signed(x[i], 50), *p = c + 3 * ((v >= 0) + 2 * ((v >= -1000) ^ (v >= 1000)));
+		const uint64_t square = (uint64_t)(v >> 12) * (uint64_t)(v >> 12), u = (uint64_t)v;
+		sum[i / 8] += square;
+		assert_int_equal(h->out_party[0][0][i], square & ring_mask(60));
+		assert_int_equal(h->out_party[1][2][i], ((uint64_t)p[0] + u * ((uint64_t)p[1] + u * (uint64_t)p[2])) & ring_mask(60));
+	}
+	for (uint64_t i = 0; i < COUNT / 8; i++)
+		assert_int_equal(h->out_party[0][1][i], sum[i] & ring_mask(60));
+	free(x);
+}
+
 static void
 run_chain(const char *isa)
 {
@@ -208,14 +281,16 @@ run_chain(const char *isa)
 	int64_t table[256];
 	for (int k = 0; k < 256; k++)
 		table[k] = (int64_t)harness_random();
-	for (int which = 0; which < 2; which++) {
+	for (int which = 0; which < 3; which++) {
 		harness_init(&h);
 		h.prog.name = isa;
 		h.prog.body = secret_body;
-		if (which)
+		if (which == 0)
+			chain(&h, table);
+		else if (which == 1)
 			table_gate(&h);
 		else
-			chain(&h, table);
+			shifted(&h);
 		harness_free(&h);
 	}
 }

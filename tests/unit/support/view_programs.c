@@ -243,5 +243,5 @@ const struct view_program view_program[VIEW_PROGRAMS] = {
 	{ .name = "matmul, rounded opening", .make = products_rounded, .block = 1024 },
 	{ .name = "mul, sqsum", .make = elementwise, .block = 1024, .faults = true },
 	{ .name = "shiftmul, shiftsq", .make = shifted, .block = 1024, .faults = true },
-	{ .name = "pieces", .make = polynomials, .block = 128, .faults = true },
+	{ .name = "pieces", .make = polynomials, .block = 256, .faults = true },
 };
