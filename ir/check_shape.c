@@ -230,6 +230,28 @@ triangle(const struct node *n, struct shape *r, char *why)
 	return true;
 }
 
+/* Rows of scores, dense or packed, times in[1] */
+static bool
+softmax_pv(const struct node *n, struct shape *r, char *why)
+{
+	struct shape v = shape_of(n->in[1]);
+	if (!ir_has(n, ATTR_rows))
+		return matmul(n, r, why);
+	int64_t rows = ir_int(n, ATTR_rows), past = ir_int_or(n, ATTR_past, 0);
+	if (r->rank < 1 || past < 0 || rows < 0 || r->dim[r->rank - 1] != packed(rows, past))
+		return no(why, "the last axis should have %lld elements", (long long)packed(rows, past));
+	if (v.rank < 2 || v.dim[v.rank - 2] < rows + past || r->rank + 1 > MAX_RANK)
+		return no(why, "'%s' should have at least %lld rows", n->in[1]->name, (long long)(rows + past));
+	const int64_t cols = v.dim[v.rank - 1];
+	r->rank--;
+	v.rank -= 2;
+	if (!broadcast(r, &v, why))
+		return false;
+	r->dim[r->rank++] = rows;
+	r->dim[r->rank++] = cols;
+	return true;
+}
+
 /* Operands that only have to match the last axis of in[0]: gamma, beta. */
 static bool
 norm(const struct node *n, const struct shape *r, char *why)
@@ -257,6 +279,7 @@ infer(const struct node *n, struct shape *r, char *why)
 				return false;
 		}
 		return true;
+	case OP_softmax_pv: return softmax_pv(n, r, why);
 	case OP_softmax: return get_axis(n, r->rank, &axis, why);
 	case OP_reduce_mean: case OP_reduce_sum: case OP_reduce_l2: case OP_argmax: return reduce(n, r, why);
 	case OP_layernorm: case OP_rmsnorm: return norm(n, r, why);

@@ -91,6 +91,12 @@ check_format(struct checker *c, const struct node *n)
 	case OP_matmul: case OP_mul:
 		check_product(c, n);
 		break;
+	case OP_softmax_pv: /* in[1] has its own ring */
+		if (n->in[1]->type.frac != n->out[0]->type.frac)
+			check_fail(c, n, "'%s' has %d fraction bits, the result has %d", n->in[1]->name, n->in[1]->type.frac, n->out[0]->type.frac);
+		if (n->in[0]->type.bits != n->out[0]->type.bits)
+			check_fail(c, n, "'%s' has %d ring bits, the result has %d", n->in[0]->name, n->in[0]->type.bits, n->out[0]->type.bits);
+		break;
 	default:
 		break;
 	}

@@ -97,6 +97,29 @@ static void eval_softmax_tril(const struct node *n, const float *in, float *out)
 			softmax_row(in + at, out + at, i + past + 1, 1);
 }
 
+/* Rows of scores against in[1]; packed rows are as long as there are scores. */
+static void eval_softmax_pv(const struct node *n, const void *const *in, float *out, struct arena *scratch)
+{
+	const struct val *x = n->in[0], *v = n->in[1];
+	const int64_t rows = n->out[0]->dim[n->out[0]->rank - 2], cols = v->dim[v->rank - 2], past = ir_int_or(n, ATTR_past, 0);
+	const bool packed = ir_has(n, ATTR_rows);
+	struct val probs = *x;
+	int64_t batches = 1, at = 0;
+
+	probs.rank = packed ? x->rank + 1 : x->rank;
+	probs.dim[probs.rank - 2] = rows;
+	probs.dim[probs.rank - 1] = cols;
+	for (int k = 0; k < probs.rank - 2; k++)
+		batches *= probs.dim[k];
+	float *p = arena_alloc(scratch, (size_t)(batches * rows * cols + 1) * sizeof *p);
+	for (int64_t i = 0; i < batches * rows; i++) {
+		const int64_t len = packed ? i % rows + past + 1 : cols;
+		softmax_row((const float *)in[0] + at, p + i * cols, len, 1);
+		at += len;
+	}
+	eval_matmul(n->out[0], out, &probs, p, v, in[1], false, NULL, scratch);
+}
+
 /* gamma * (x - mean) / sqrt(var + eps) + beta; gamma, beta NULL: 1, 0; RMSNorm has mean = 0. */
 static void norm_row(const float *x, float *y, int64_t n, bool centre, const float *gamma, const float *beta, double eps)
 {
@@ -186,6 +209,9 @@ bool eval_norm(const struct node *n, const void *const *in, void *const *out, st
 		return true;
 	case OP_softmax_tril:
 		eval_softmax_tril(n, in[0], out[0]);
+		return true;
+	case OP_softmax_pv:
+		eval_softmax_pv(n, in, out[0], scratch);
 		return true;
 	case OP_layernorm: case OP_rmsnorm:
 		eval_rows(n, in, out[0], scratch);

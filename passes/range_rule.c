@@ -413,6 +413,7 @@ struct range range_rule(const struct node *n, int k)
 	case OP_layernorm: case OP_rmsnorm: return norm_rule(n);
 	case OP_scale:   return scale_rule(n);
 	case OP_embedding: return of(v);
+	case OP_softmax_pv: return of(n->in[1]); /* convex combinations of its rows */
 	case OP_rope:    return rope_rule(n);
 	case OP_concat:  return concat_rule(n);
 	case OP_reshape: case OP_transpose: case OP_slice: case OP_expand: case OP_gather: case OP_tril: case OP_untril:

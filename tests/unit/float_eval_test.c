@@ -400,6 +400,39 @@ static void causal(void **state)
 	stop(&t);
 }
 
+/* softmax(x) V, x dense or packed, one V for two batches */
+static void softmax_pv(void **state)
+{
+	(void)state;
+	enum { B = 2, R = 3, PAST = 2, C = R + PAST, D = 4, T = R * (R + 1) / 2 + R * PAST };
+	for (int packed = 0; packed < 2; packed++) {
+		struct one t = start(34);
+		input(&t, DT_F32, packed ? 2 : 3, packed ? (const int64_t[]){ B, T } : (const int64_t[]){ B, R, C }, -2, 2);
+		input(&t, DT_F32, 2, (const int64_t[]){ C, D }, -1, 1);
+		make(&t, OP_softmax_pv, 3, (const int64_t[]){ B, R, D });
+		if (packed) {
+			ir_set_int(t.p, t.node, ATTR_rows, R);
+			ir_set_int(t.p, t.node, ATTR_past, PAST);
+		}
+		assert_true(run(&t));
+		int64_t row = 0;
+		for (int64_t i = 0; i < B * R; i++) {
+			const int64_t len = packed ? i % R + 1 + PAST : C;
+			double sum = 0;
+			for (int64_t j = 0; j < len; j++)
+				sum += exp((double)at(&t, 0, row + j));
+			for (int64_t d = 0; d < D; d++) {
+				double want = 0;
+				for (int64_t j = 0; j < len; j++)
+					want += exp((double)at(&t, 0, row + j)) / sum * (double)at(&t, 1, j * D + d);
+				close_to("softmax_pv", (double)t.y[i * D + d], want, 1e-6);
+			}
+			row += len;
+		}
+		stop(&t);
+	}
+}
+
 /* ---- layout ----------------------------------------------------------------- */
 
 static void layout(void **state)
@@ -527,8 +560,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(matmul), cmocka_unit_test(unaries), cmocka_unit_test(binaries), cmocka_unit_test(integers), cmocka_unit_test(softmax),
-		cmocka_unit_test(norms), cmocka_unit_test(reductions), cmocka_unit_test(rope), cmocka_unit_test(causal), cmocka_unit_test(layout),
-		cmocka_unit_test(lookups), cmocka_unit_test(every_operation), cmocka_unit_test(fold),
+		cmocka_unit_test(norms), cmocka_unit_test(reductions), cmocka_unit_test(rope), cmocka_unit_test(causal), cmocka_unit_test(softmax_pv),
+		cmocka_unit_test(layout), cmocka_unit_test(lookups), cmocka_unit_test(every_operation), cmocka_unit_test(fold),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
