@@ -95,6 +95,10 @@ struct val *b_borrow(struct gb *, struct val *x, unsigned s);
 struct cut_list { uint32_t n; const int64_t *at; };
 struct val *b_cuts(struct gb *, struct val *x, unsigned s, struct val *borrow, unsigned b, uint32_t outputs, const struct cut_list *, const char *name);
 
+/* suf_rows.c: 2^out / (S / 2^frac) mod 2^m, opened, for each masked S with 2^frac (1 - 2^-7) <= S < (longest + 1) 2^frac, which has
+ * frac + log2(longest) + 3 bits or more.  Relative error at most 10^-3 if out >= 10 + log2(longest); else 5 * 10^-4 and half a unit. */
+struct val *b_reciprocal_row(struct gb *, struct val *sum, uint64_t longest, unsigned frac, unsigned out, unsigned m);
+
 /* Larger pieces shared by several gates: act.c, norm.c, softmax.c. */
 bool gate_relu_minus(struct gb *, const char *name, unsigned clip_bits, double (*diff)(double));
 bool gate_odd(struct gb *, const char *name, unsigned step_bits, unsigned clip_bits, double offset, double (*half)(double));
