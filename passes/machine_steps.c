@@ -190,7 +190,7 @@ static void make(struct trial *t, enum suf_op op, uint64_t count, unsigned b)
 		break;
 	case SUF_shiftsq: s->s = 12; s->slack = 1; s->in[1] = at(AT_BIT); make_rows(s, count, set_rows(t, count)); break;
 	case SUF_shiftmul: s->s = 12; s->slack = 1; s->in[2] = at(AT_BIT); set_map(t, count); break;
-	case SUF_pieces: s->b = 2; s->ca = 1; s->slack = 1; s->in[1] = at(AT_BIT); set_table(t, 2 << s->b); break;
+	case SUF_pieces: s->b = 2; s->ca = 1; s->slack = 1; s->in[1] = at(AT_BIT); set_table(t, 2u << s->b); break;
 	case SUF_lt: s->m = 1; break;
 	case SUF_drelu: s->m = 1; s->nb = 0; set_table(t, 2); break;
 	case SUF_trunc: s->s = s->b = 12; s->slack = 1; s->in[1] = at(AT_BIT); break;
