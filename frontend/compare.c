@@ -116,6 +116,16 @@ recognise(struct comparison *c, const struct prog *p)
 		c->known = NULL;
 }
 
+static const char *
+last_pass(enum stage gives)
+{
+	const char *name = NULL;
+	for (int k = 0; k < npasses; k++)
+		if (passes[k].gives == gives)
+			name = passes[k].name;
+	return name;
+}
+
 int
 compare_add(struct comparison *c, struct prog *p, const struct options *opt, const char *save_gates)
 {
@@ -131,10 +141,13 @@ compare_add(struct comparison *c, struct prog *p, const struct options *opt, con
 		int status = save_gates ? output_file(p->diag, c->arena, save_gates, write_gates, p) : STATUS_OK;
 		if (status)
 			return status;
-		compare_collect_gates(c, s, p);
 		if (!c->n)
 			recognise(c, p);
-		if (!run_passes(p, opt, stdout))
+		first.stop_after = last_pass(STAGE_GATE);
+		if (!run_passes(p, &first, stdout))
+			return STATUS_MODEL;
+		compare_collect_gates(c, s, p);
+		if (!run_passes_after(p, first.stop_after, opt, stdout))
 			return STATUS_MODEL;
 	}
 	compare_collect(c, s, p);

@@ -133,11 +133,11 @@ static struct val *fold_bias(struct prog *p, const struct val *of, const struct 
 	return ir_const(p, name, DT_F32, SEC_WEIGHT, 1, &n, data);
 }
 
-/* The product u with other operands makes its value. */
+/* The product u with other operands */
 static struct node *product_like(struct prog *p, struct node *u, struct val *x, struct val *w, struct val *b)
 {
 	struct val *in[3] = { x, w, b };
-	struct node *n = make_node_like(p, u, OP_matmul, &u->loc, b ? 3 : 2, in, u->out[0]);
+	struct node *n = make_before(p, u->out[0], OP_matmul, b ? 3 : 2, in, ".moved");
 
 	if (ir_has(u, ATTR_trans_b))
 		ir_set_int(p, n, ATTR_trans_b, ir_int(u, ATTR_trans_b));

@@ -14,10 +14,10 @@ enum { N = 1500 };               /* more than a block */
 static int64_t
 pick(unsigned b)
 {
-	const int64_t top = INT64_C(1) << (b - 1);
+	const int64_t least = gt_signed(1ull << (b - 1), b);
 	switch (gt_random() % 6) {
-	case 0: return -top;
-	case 1: return top - 1;
+	case 0: return least;
+	case 1: return -(least + 1);
 	case 2: return (int64_t)(gt_random() % 5) - 2;
 	default: return gt_bits(b);
 	}
