@@ -167,6 +167,17 @@ cutfix_fits(const struct node *n)
 	return s->na >= 1 && s->na == elems(n->in[0]) && count % s->na == 0 && elems(n->in[1]) == count && elems(n->in[2]) == count && s->pad_a && s->pad_b;
 }
 
+/* |T| < 2^(m-2), so that the look-up's sign can be taken away. */
+static bool
+table_fits(const struct suf_step *s)
+{
+	const int64_t end = s->m < 3 ? 0 : s->m < 64 ? (int64_t)1 << (s->m - 2) : (int64_t)1 << 62;
+	for (uint32_t k = 0; k < s->table->len; k++)
+		if (s->table->v[k] <= -end || s->table->v[k] >= end)
+			return false;
+	return true;
+}
+
 static void
 check_widths(struct checker *c, const struct node *n)
 {
@@ -176,6 +187,9 @@ check_widths(struct checker *c, const struct node *n)
 	switch (s->op) {
 	case SUF_lt: ok = s->b >= 1 && s->b <= s->n; break;
 	case SUF_drelu: ok = s->b >= 2 && s->b <= s->n && len >= 2 && len % 2 == 0 && elems(n->out[0]) == elems(n->in[0]) * (len / 2); break;
+	case SUF_lutc: ok = s->b >= 1 && s->b < 32 && s->b + s->s <= s->n && len == 1ull << s->b && table_fits(s); break;
+	case SUF_tabmul: ok = s->n >= 3 && s->b <= 1 && n->in[1]->type.bits == (s->s ? 2 : 1); break;
+	case SUF_selshift: ok = s->s + 2 <= s->n && (s->slack ? s->m > s->n - s->s : s->m <= s->n - s->s); break;
 	case SUF_cuts: ok = s->b >= 2 && s->b + s->s <= s->n && cuts_fit(n); break;
 	case SUF_cutfix: ok = cutfix_fits(n); break;
 	case SUF_lut: ok = s->b >= 1 && s->b <= s->n && s->b < 32 && len == 1ull << s->b; break;
@@ -201,6 +215,15 @@ check_lengths(struct checker *c, const struct node *n)
 			check_fail(c, n, "'%s' has %llu elements, the result has %llu", n->in[k]->name, (unsigned long long)elems(n->in[k]), (unsigned long long)elems(n->out[0]));
 }
 
+/* Operands that are single bits: those that choose words. */
+static void
+check_bits(struct checker *c, const struct node *n, int first)
+{
+	for (int k = first; k < n->nin; k++)
+		if (n->in[k]->type.bits != 1)
+			check_fail(c, n, "'%s' has %d bits, a bit was expected", n->in[k]->name, n->in[k]->type.bits);
+}
+
 /* x and its borrow bits, operand k, which are there if and only if something is shifted out. */
 static void
 check_shifted(struct checker *c, const struct node *n, uint64_t count, int k)
@@ -220,6 +243,8 @@ check_bounds(struct checker *c, const struct node *n)
 	case SUF_matmul: check_mm(c, n); break;
 	case SUF_row_sum: case SUF_row_lin: case SUF_row_diff: case SUF_row_next: case SUF_tril: case SUF_untril: case SUF_sqsum: check_rows(c, n); break;
 	case SUF_shiftsq: check_rows(c, n); check_shifted(c, n, elems(n->in[0]), 1); break;
+	case SUF_lutc: case SUF_selshift: check_lengths(c, n); check_bits(c, n, 1); break;
+	case SUF_tabmul: check_lengths(c, n); check_bits(c, n, 2); break;
 	case SUF_lt: case SUF_trunc: case SUF_sext: case SUF_gapext: case SUF_select: case SUF_lut: case SUF_lutsign: case SUF_lin4: case SUF_open:
 		check_lengths(c, n);
 		break;

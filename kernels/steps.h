@@ -185,4 +185,20 @@ suf_pieces_center(unsigned degree, uint64_t off, uint64_t *c)
 		for (unsigned k = degree; k-- > done;)
 			c[k] += off * c[k + 1];
 }
+
+/* selshift: d (X + o); shares of the bit's mask z and of d o for the opened bits. */
+static inline SUF_HD uint64_t
+suf_selshift_eval(int p, uint64_t d_hat, uint64_t x, uint64_t z, uint64_t d_o)
+{
+	return ((p ? d_hat : 0) + (1 - 2 * d_hat) * z) * x + d_o;
+}
+
+/* tabmul: words for the opened bits; *wraps: a word c counts 2^w more. */
+static inline SUF_HD uint64_t
+suf_tabmul_eval(unsigned w, uint64_t v_hat, uint64_t a, uint64_t b, uint64_t *wraps)
+{
+	uint64_t up = (v_hat + ((uint64_t)1 << (w - 2))) & suf_ring(w);
+	*wraps = (up >> (w - 1)) ^ 1;
+	return a * up + b;
+}
 #endif

@@ -197,6 +197,9 @@ static void make(struct trial *t, enum suf_op op, uint64_t count, unsigned b)
 	case SUF_sext: s->n = s->b = 38; s->in[1] = at(AT_BIT); break;
 	case SUF_gapext: s->n = 38; s->nb = 0; break;
 	case SUF_select: s->n = 1; s->in[0] = at(AT_BIT); break;
+	case SUF_lutc: s->m = 14; s->s = 12; s->in[1] = at(AT_BIT); set_table(t, 1u << b); break;
+	case SUF_tabmul: s->n = 14; s->s = 12; s->b = 1; s->in[2] = at(AT_BIT); s->in[3] = at(AT_BIT + count); break;
+	case SUF_selshift: s->s = 12; s->slack = 1; s->in[1] = at(AT_BIT); s->in[2] = at(AT_BIT + count); break;
 	case SUF_cuts: s->m = 1; s->s = 12; s->nb = 0; set_table(t, 3); break;
 	case SUF_cutfix:
 		s->n = s->m = 1;
@@ -352,7 +355,7 @@ static void border_kinds(struct machine *m)
 static bool all_kinds(struct lab *l, struct machine *m)
 {
 	static const enum suf_op plain[] = { SUF_lin, SUF_mulc, SUF_addc, SUF_row_sum, SUF_row_lin, SUF_row_diff, SUF_row_next, SUF_tril, SUF_untril,
-	                                     SUF_mul, SUF_sqsum, SUF_trunc, SUF_sext, SUF_gapext, SUF_cutfix, SUF_select, SUF_lutsign, SUF_lin4, SUF_bitdot,
+	                                     SUF_mul, SUF_sqsum, SUF_trunc, SUF_sext, SUF_gapext, SUF_cutfix, SUF_tabmul, SUF_selshift, SUF_select, SUF_lutsign, SUF_lin4, SUF_bitdot,
 	                                     SUF_shiftmul, SUF_shiftsq, SUF_pieces };
 	for (size_t k = 0; k < sizeof plain / sizeof plain[0]; k++)
 		plain_kind(l, m, plain[k]);
@@ -360,6 +363,7 @@ static bool all_kinds(struct lab *l, struct machine *m)
 	tree_kind(l, m, SUF_drelu, MANY / 4, 13, 38);
 	tree_kind(l, m, SUF_cuts, MANY / 4, 13, 38);
 	tree_kind(l, m, SUF_lut, MANY / 16, 8, 13);
+	tree_kind(l, m, SUF_lutc, MANY / 16, 8, 13);
 	matrix_kind(l, m);
 	border_kinds(m);
 	return l->err == SUF_OK;

@@ -190,7 +190,7 @@ static void choose_targets(struct prog *p, int nvals, struct checker *c, struct 
 	}
 	c->view = arena_alloc(p->arena, (size_t)p->next_id * sizeof *c->view);
 	for (const struct node *n = p->first; n; n = n->next)
-		c->view[n->step->id].by_seeds = n->step->op == SUF_open && maker(n->in[0])->step->op == SUF_lut;
+		c->view[n->step->id].by_seeds = n->step->op == SUF_open && (maker(n->in[0])->step->op == SUF_lut || maker(n->in[0])->step->op == SUF_lutc);
 }
 
 /* ---- the float program ---------------------------------------------------------------- */

@@ -217,13 +217,19 @@ roots(struct suf_run *r, int party, const struct suf_step *s, enum suf_part part
 enum suf_err
 deal_dpf(struct suf_run *r, const struct suf_step *s, enum suf_part part, uint64_t first, size_t count, const uint64_t *alpha)
 {
+	return deal_dpf_sign(r, s, part, first, count, alpha, NULL);
+}
+
+enum suf_err
+deal_dpf_sign(struct suf_run *r, const struct suf_step *s, enum suf_part part, uint64_t first, size_t count, const uint64_t *alpha, uint64_t *own0)
+{
 	struct block root[2][SUF_BLOCK];
 	const unsigned bits = suf_part_bits(part, s);
 	const size_t bytes = (size_t)dpf_key_bytes(bits, count);
 	struct dpf_ctx ctx = { .isa = r->isa, .session = r->session, .id = s->id, .part = (uint32_t)(first / SUF_BLOCK) };
 	roots(r, 0, s, part, first, count, root[0]);
 	roots(r, 1, s, part, first, count, root[1]);
-	dpf_gen(&ctx, bits, count, alpha, root[0], root[1], r->key_buf);
+	dpf_gen_sign(&ctx, bits, count, alpha, root[0], root[1], r->key_buf, own0);
 	prg_wipe(root, sizeof root);
 	r->aes_calls += ctx.calls;
 	for (int p = 0; p < 2; p++) {

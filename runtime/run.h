@@ -130,6 +130,7 @@ SUF_MUST_USE enum suf_err eval_corr(struct suf_run *, const struct suf_step *, e
 void sim_corr(struct suf_run *, const struct suf_step *, enum suf_part, int party, uint64_t count, const uint64_t *v, uint64_t *share);
 /* DPF parts: the words of one block, count <= SUF_BLOCK.  Roots: two words per element from each party's stream (id, part). */
 SUF_MUST_USE enum suf_err deal_dpf(struct suf_run *, const struct suf_step *, enum suf_part, uint64_t first, size_t count, const uint64_t *alpha);
+SUF_MUST_USE enum suf_err deal_dpf_sign(struct suf_run *, const struct suf_step *, enum suf_part, uint64_t first, size_t count, const uint64_t *alpha, uint64_t *own0); /* dpf_gen_sign */
 SUF_MUST_USE enum suf_err eval_dpf(struct suf_run *, const struct suf_step *, enum suf_part, uint64_t first, size_t count, struct block *root, const uint8_t **words); /* words: valid until the next eval_dpf */
 /* Pads of output k.  party: adds own pad to v (XOR-wise the same for 1 bit) mod 2^bits; dealer, sim: mask = pad0 + pad1. */
 void eval_pad(struct suf_run *, const struct suf_step *, int output, uint64_t first, size_t count, unsigned bits, uint64_t *v);

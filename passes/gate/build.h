@@ -86,14 +86,19 @@ struct val *b_shift_sq(struct gb *, struct val *x, struct val *carry, unsigned s
 struct val *b_pieces(struct gb *, struct val *x, struct val *index, unsigned bits, unsigned degree, const int64_t *coeff, bool gap, unsigned m, const char *name);
 struct val *b_matmul(struct gb *, struct val *a, struct val *b, struct val *bias, const struct suf_mm *);
 
-/* --- suf_proto.c: a masked x, shifted without being opened; the gap of x is |x| < 2^(n-2) ------- */
-/* The borrow bit of x mod 2^s, opened; NULL if s = 0.  One serves all steps that shift this x by s; those below make one
- * when they get NULL. */
-struct val *b_borrow(struct gb *, struct val *x, unsigned s);
-/* Bits of y = x >> s, each the exclusive or of [y >= at[k]] over a list of thresholds; opened; [outputs][elements].
- * |y - t| < 2^(b-1) for all thresholds t; b <= n - s.  One key for all. */
+/* --- suf_proto.c: regions and tables of x >> s, which stays closed.  carry: b_carry(x, s), NULL if s = 0; one serves all
+ * steps that shift this x by s ---------------------------------------------------------------------------------------- */
+/* Bits of y = x >> s, each the exclusive or of [y >= at[k]] over a list of thresholds; opened, a round later than carry;
+ * [outputs][elements].  |y - t| < 2^(b-1) for all thresholds t; b <= n - s.  One key for all. */
 struct cut_list { uint32_t n; const int64_t *at; };
-struct val *b_cuts(struct gb *, struct val *x, unsigned s, struct val *borrow, unsigned b, uint32_t outputs, const struct cut_list *, const char *name);
+struct val *b_cuts(struct gb *, struct val *x, unsigned s, struct val *carry, unsigned b, uint32_t outputs, const struct cut_list *, const char *name);
+/* T[(x >> s) mod 2^b], |T| < 2^(w-2), up to a secret sign: w bits, opened.  b_lookup_times makes T * bit mod 2^m of it (bit
+ * NULL: T), any m, as often as wanted. */
+struct lookup { struct val *value, *signs, *carry; unsigned s; };
+struct lookup b_lut_shift(struct gb *, struct val *x, unsigned s, struct val *carry, unsigned b, unsigned w, const struct suf_table *);
+struct val *b_lookup_times(struct gb *, const struct lookup *, struct val *bit, unsigned m);
+/* bit * (x >> s) mod 2^m; |x| < 2^(n-2), or any x if m <= n-s. */
+struct val *b_select_shift(struct gb *, struct val *bit, struct val *x, unsigned s, struct val *carry, unsigned m);
 
 /* suf_rows.c: 2^out / (S / 2^frac) mod 2^m, opened, for each masked S with 2^frac (1 - 2^-7) <= S < (longest + 1) 2^frac, which has
  * frac + log2(longest) + 3 bits or more.  Relative error at most 10^-3 if out >= 10 + log2(longest); else 5 * 10^-4 and half a unit. */

@@ -59,6 +59,16 @@ cuts_kernel(int p, unsigned b, uint64_t t, size_t count, const uint64_t *x, cons
 }
 
 __global__ void
+table_gate_kernel(int p, unsigned n, unsigned s, unsigned w, size_t count, const uint64_t *x_hat, const uint64_t *v_hat, const uint64_t *bit, const uint64_t *word, uint64_t *out)
+{
+	ELEMENT;
+	uint64_t wraps, lift, x = suf_shift_public(n, s, 1, x_hat[i], &wraps);
+	out[i] = suf_selshift_eval(p, bit[i], x, word[5 * i], word[5 * i + 1]) + wraps * (word[5 * i + 2] << (n - s));
+	out[i] += suf_tabmul_eval(w, v_hat[i], word[5 * i + 3], word[5 * i + 4], &lift);
+	out[i] += lift << w;
+}
+
+__global__ void
 tables_kernel(int p, size_t count, const uint64_t *bit_hat, const uint64_t *x_hat, const uint64_t *slope, const uint64_t *icept, uint64_t *out)
 {
 	ELEMENT;

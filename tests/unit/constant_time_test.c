@@ -161,18 +161,23 @@ chain(struct harness *h, const int64_t *table)
 	free(x);
 }
 
-/* x of 50 bits, y = x >> 12: bits of y without opening it. */
+/* x of 50 bits, y = x >> 12: bits of y without opening it, one of them times a table's entry, one times y. */
 static void
 table_gate(struct harness *h)
 {
 	static const int64_t lists[] = { 2, 1, 0, 2, -100, 100 };
 	static const struct suf_table t_cuts = { "c", 6, lists };
+	int64_t entry[256];
+	const struct suf_table t_lutc = { "e", 256, entry };
 	const struct suf_ref none = { SUF_NONE, 0 };
 	struct suf_ref c = harness_wire(h, COUNT), d = harness_wire(h, 2 * COUNT), base = harness_wire(h, 2 * COUNT), bits = harness_wire(h, 2 * COUNT);
+	struct suf_ref v = harness_wire(h, COUNT), sign = harness_wire(h, COUNT), y = harness_wire(h, COUNT), z = harness_wire(h, COUNT);
 	uint64_t *x = malloc(COUNT * sizeof *x);
 	assert_non_null(x);
 	for (uint64_t i = 0; i < COUNT; i++)
-		x[i] = harness_random() & ring_mask(50);
+		x[i] = (uint64_t)harness_signed(harness_random(), i % 2 ? 49 : 20) & ring_mask(50);
+	for (int k = 0; k < 256; k++)
+		entry[k] = harness_signed(harness_random(), 12);
 	struct suf_ref in = harness_input(h, COUNT, 50, x);
 	harness_round(h);
 	struct suf_step s = step(SUF_lt, 50, 1, in, none, c), fix = step(SUF_cutfix, 1, 1, c, d, bits);
@@ -190,13 +195,39 @@ table_gate(struct harness *h)
 	harness_round(h);
 	harness_step(h, fix);
 	harness_open(h, bits, 2 * COUNT, 1);
+	s = step(SUF_lutc, 50, 14, in, c, v);
+	s.s = 12;
+	s.b = 8;
+	s.table = &t_lutc;
+	s.out[1] = sign;
+	harness_step(h, s);
+	harness_open(h, v, COUNT, 14);
+	harness_round(h);
+	s = step(SUF_tabmul, 14, 50, v, sign, y);
+	s.s = 12;
+	s.b = 1;
+	s.in[2] = c;
+	s.in[3] = (struct suf_ref){ SUF_WIRE, bits.at + COUNT };
+	harness_step(h, s);
+	s = step(SUF_selshift, 50, 50, in, bits, z);
+	s.s = 12;
+	s.slack = 1;
+	s.in[2] = c;
+	harness_step(h, s);
+	harness_open(h, y, COUNT, 50);
+	harness_open(h, z, COUNT, 50);
 	harness_round(h);
 	harness_output(h, bits, 2 * COUNT, 1);
+	harness_output(h, y, COUNT, 50);
+	harness_output(h, z, COUNT, 50);
 	harness_run(h);
 	for (uint64_t i = 0; i < COUNT; i++) {
-		int64_t y = harness_signed(x[i], 50) >> 12;
-		assert_int_equal(h->out_party[0][0][i], y >= 0);
-		assert_int_equal(h->out_party[1][0][COUNT + i], (y >= -100) ^ (y >= 100));
+		const int64_t high = harness_signed(x[i], 50) >> 12;
+		const bool inside = high >= -100 && high < 100;
+		assert_int_equal(h->out_party[0][0][i], high >= 0);
+		assert_int_equal(h->out_party[1][0][COUNT + i], inside);
+		assert_int_equal(h->out_party[0][1][i], (inside ? (uint64_t)entry[high & 255] : 0) & ring_mask(50));
+		assert_int_equal(h->out_party[1][2][i], (high >= 0 ? (uint64_t)high : 0) & ring_mask(50));
 	}
 	free(x);
 }

@@ -253,6 +253,44 @@ cuts(void **state)
 		}
 }
 
+/* Look-ups of a shifted value with secret signs, and the products that take those away. */
+static void
+table_gates(void **state)
+{
+	(void)state;
+	static const unsigned bits[] = { 2, 7, 8, 11 };
+	for (size_t k = 0; k < sizeof bits / sizeof *bits; k++)
+		for (unsigned turn = 0; turn < 4; turn++) {
+			struct harness h;
+			const unsigned n = 50, shift = turn & 1 ? 17 : 0, w = turn & 2 ? 14 : 40;
+			const uint64_t N = some_count();
+			int64_t entry[2048];
+			for (uint32_t i = 0; i < 1u << bits[k]; i++)
+				entry[i] = (int64_t)(harness_random() >> 52) - 2048;
+			const struct suf_table t = { "t", 1u << bits[k], entry };
+			harness_init(&h);
+			struct suf_ref x = input(&h, N, n), c = input(&h, N, 1), i = input(&h, N, 1), v = harness_wire(&h, N), sign = harness_wire(&h, N);
+			harness_round(&h);
+			struct suf_step s = { .op = SUF_lutc, .n = n, .m = (uint8_t)w, .count = N, .na = N, .s = (uint8_t)shift, .b = (uint8_t)bits[k], .table = &t,
+				.in = { x }, .out = { v, sign } };
+			if (shift)
+				s.in[1] = c;
+			harness_step(&h, s);
+			harness_open(&h, v, N, w);
+			harness_round(&h);
+			s = (struct suf_step){ .op = SUF_tabmul, .n = (uint8_t)w, .m = (uint8_t)(turn & 1 ? 20 : n), .count = N, .na = N, .s = (uint8_t)shift, .in = { v, sign } };
+			if (shift)
+				s.in[2] = c;
+			finish(&h, s, s.m);
+			s.b = 1;
+			s.in[shift ? 3 : 2] = i;
+			finish(&h, s, s.m);
+			finish(&h, (struct suf_step){ .op = SUF_selshift, .n = n, .m = (uint8_t)(turn & 2 ? 64 : 20), .count = N, .na = N, .nb = N, .s = (uint8_t)shift,
+				.slack = (uint8_t)(turn >> 1), .in = { x, i, s.s ? c : (struct suf_ref){ SUF_NONE, 0 } } }, turn & 2 ? 64 : 20);
+			run(&h);
+		}
+}
+
 static void
 shifts(void **state)
 {
@@ -465,7 +503,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(local_steps), cmocka_unit_test(triangles), cmocka_unit_test(products), cmocka_unit_test(pads_as_masks),
-		cmocka_unit_test(elementwise_products), cmocka_unit_test(comparisons), cmocka_unit_test(cuts), cmocka_unit_test(shifts), cmocka_unit_test(bits_and_tables), cmocka_unit_test(shifted_products_and_pieces),
+		cmocka_unit_test(elementwise_products), cmocka_unit_test(comparisons), cmocka_unit_test(cuts), cmocka_unit_test(table_gates), cmocka_unit_test(shifts), cmocka_unit_test(bits_and_tables), cmocka_unit_test(shifted_products_and_pieces),
 		cmocka_unit_test(every_step_was_run), cmocka_unit_test(example_models), cmocka_unit_test(multiply_adds)
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -108,7 +108,7 @@ test_cuts(void **state)
 {
 	(void)state;
 	static const int64_t odd[] = { 3, 1, 0, 2, -1, 1, 3, -2, 0, 1 }, even[] = { 1, 2, -1, 2 }, one[] = { 1, 1, 0 };
-	static const struct suf_table t_odd = { "odd", 10, odd }, t_even = { "even", 5, even }, t_one = { "one", 3, one };
+	static const struct suf_table t_odd = { "odd", 10, odd }, t_even = { "even", 4, even }, t_one = { "one", 3, one };
 	for (unsigned n = 3; n <= 7; n++)
 		for (unsigned s = 0; s + 2 <= n; s++)
 			for (unsigned b = 2; b + s <= n; b += b < 4 ? 1 : 2) {
@@ -118,16 +118,133 @@ test_cuts(void **state)
 			}
 	cuts(11, 1, 10, UINT64_C(32) << 11, true, &t_odd); /* with a tree */
 	const int64_t far[] = { 2, 3, -131071, 12345, 131071, 4, -4, -3, 3, 4 };
-	const struct suf_table t_far = { "far", 9 + 1, far };
+	const struct suf_table t_far = { "far", 10, far };
 	for (int k = 0; k < NRINGS; k++)
 		for (unsigned s = 0; s <= 17; s += s ? 5 : 12)
 			for (unsigned b = 20; b + s <= rings[k]; b += rings[k] - s - 20 ? rings[k] - s - 20 : 1)
 				cuts(rings[k], s, b, 1500 + 77 * s, false, &t_far);
 }
 
+/* Look-up of x >> s, times a bit if there is one. */
+struct table_case { unsigned n, s, b, w, m; bool bit; };
+
+static struct suf_table
+random_table(unsigned b, unsigned w)
+{
+	const uint32_t len = 1u << b;
+	int64_t *t = (int64_t *)random_ring(len, 64), end = INT64_C(1) << (w - 2); /* |T| < end */
+	for (uint32_t k = 0; k < len; k++)
+		t[k] = k < 2 ? (k ? end - 1 : 1 - end) : t[k] % end;
+	return (struct suf_table){ "t", len, t };
+}
+
+static void
+table(struct table_case k, uint64_t count, bool exhaustive)
+{
+	struct harness h;
+	uint64_t *x = exhaustive ? all_of_ring(count, k.n) : random_ring(count, k.n), *i = random_ring(count, 1);
+	struct suf_table t = random_table(k.b, k.w);
+	uint32_t id;
+	harness_init(&h);
+	struct suf_ref in = harness_input(&h, count, k.n, x), bit = harness_input(&h, count, 1, i), v = harness_wire(&h, count),
+	               sign = harness_wire(&h, count), out = harness_wire(&h, count);
+	harness_round(&h);
+	struct suf_ref c = borrow(&h, in, count, k.n, k.s, &id);
+	if (k.s)
+		harness_round(&h);
+	harness_step(&h, (struct suf_step){ .op = SUF_lutc, .count = count, .na = count, .n = (uint8_t)k.n, .m = (uint8_t)k.w, .s = (uint8_t)k.s,
+		.b = (uint8_t)k.b, .table = &t, .in = { in, c }, .out = { v, sign } });
+	harness_open(&h, v, count, k.w);
+	harness_round(&h);
+	struct suf_step mul = { .op = SUF_tabmul, .count = count, .na = count, .n = (uint8_t)k.w, .m = (uint8_t)k.m, .s = (uint8_t)k.s, .b = k.bit,
+		.in = { v, sign }, .out = { out } };
+	uint32_t last = 2;
+	if (k.s)
+		mul.in[last++] = c;
+	if (k.bit)
+		mul.in[last] = bit;
+	harness_step(&h, mul);
+	harness_open(&h, out, count, k.m);
+	harness_round(&h);
+	harness_output(&h, out, count, k.m);
+	harness_run(&h);
+	for (uint64_t e = 0; e < count; e++) {
+		const uint64_t want = (k.bit ? i[e] : 1) * (uint64_t)t.v[x[e] >> k.s & ring_mask(k.b)];
+		if (h.out_party[e & 1][0][e] != (want & ring_mask(k.m)))
+			fail_msg("n %u s %u b %u w %u m %u: element %llu", k.n, k.s, k.b, k.w, k.m, (unsigned long long)e);
+	}
+	harness_free(&h);
+	free(x);
+	free(i);
+	free((void *)(uintptr_t)t.v);
+}
+
+static void
+test_table(void **state)
+{
+	(void)state;
+	for (unsigned n = 3; n <= 9; n++)
+		for (unsigned s = 0; s < n; s += s < 2 ? 1 : 2)
+			for (unsigned b = 1; b + s <= n; b += b < 2 ? 1 : 3)
+				for (unsigned w = 3; w <= 6; w += 3)
+					table((struct table_case){ n, s, b, w, w + 3 * (n % 3) - 2, (n ^ s ^ b) & 1 }, UINT64_C(32) << n, true);
+	for (int k = 0; k < NRINGS; k++) {
+		table((struct table_case){ rings[k], 17, 10, 12, rings[k], true }, 1300, false);      /* as in a GELU */
+		table((struct table_case){ rings[k], 0, 8, 16, 64, k & 1 }, 1025, false);
+		table((struct table_case){ rings[k], 20, 11, 20, 30, false }, 200, false);
+		table((struct table_case){ rings[k], 1, 9, 33, rings[k], true }, 511, false);
+		table((struct table_case){ rings[k], 5, 7, 64, 64, false }, 600, false);
+	}
+}
+
+static void
+selshift(unsigned n, unsigned s, unsigned m, uint64_t count, bool exhaustive)
+{
+	struct harness h;
+	const bool gap = m + s > n;
+	uint64_t *x = exhaustive ? all_of_ring(count, n) : random_ring(count, n), *d = random_ring(count, 1);
+	for (uint64_t i = 0; gap && i < count; i++) /* |x| < 2^(n-2) */
+		x[i] = (uint64_t)harness_signed(x[i], n - 1) & ring_mask(n);
+	uint32_t id;
+	harness_init(&h);
+	struct suf_ref in = harness_input(&h, count, n, x), bit = harness_input(&h, count, 1, d), out = harness_wire(&h, count);
+	harness_round(&h);
+	struct suf_ref c = borrow(&h, in, count, n, s, &id);
+	if (s)
+		harness_round(&h);
+	harness_step(&h, (struct suf_step){ .op = SUF_selshift, .count = count, .na = count, .nb = count, .n = (uint8_t)n, .m = (uint8_t)m, .s = (uint8_t)s,
+		.slack = gap, .in = { in, bit, c }, .out = { out } });
+	harness_open(&h, out, count, m);
+	harness_round(&h);
+	harness_output(&h, out, count, m);
+	harness_run(&h);
+	for (uint64_t i = 0; i < count; i++)
+		if (h.out_party[i & 1][0][i] != (d[i] * (uint64_t)(harness_signed(x[i], n) >> s) & ring_mask(m)))
+			fail_msg("n %u s %u m %u: element %llu", n, s, m, (unsigned long long)i);
+	harness_free(&h);
+	free(x);
+	free(d);
+}
+
+static void
+test_selshift(void **state)
+{
+	(void)state;
+	for (unsigned n = 2; n <= 8; n++)
+		for (unsigned s = 0; s + 2 <= n; s++)
+			for (unsigned m = 1; m <= n + 3; m += 2)
+				selshift(n, s, m, UINT64_C(64) << n, true);
+	for (int k = 0; k < NRINGS; k++)
+		for (unsigned s = 0; s <= 12; s += 6) {
+			selshift(rings[k], s, rings[k], 1300, false);
+			selshift(rings[k], s, 64, 1025, false);
+			selshift(rings[k], s, rings[k] - s, 700, false);
+		}
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_cuts) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_cuts), cmocka_unit_test(test_table), cmocka_unit_test(test_selshift) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

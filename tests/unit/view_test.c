@@ -56,7 +56,7 @@ static _Thread_local const struct secrets *now;
 
 /* ---- streams, right and wrong ------------------------------------------------------- */
 
-enum fault { NONE, ZERO, AGAIN, TWINS };         /* forgotten; another label's words; neighbours share a word */
+enum fault { NONE, ZERO, AGAIN, TWINS, FORCED }; /* forgotten; another label's words; neighbours share a word; a sign is chosen */
 static struct { enum fault fault; struct label at, from; } mutation;
 
 static void
@@ -86,6 +86,19 @@ party_of(const struct prg_stream_key *key)
 	return -1;
 }
 
+/* A dealer who wants the sign +1: roots of party 0 whose truth tables have the special point's bit.  The point is the mask
+ * of an input of 3 bits. */
+static void
+force_sign(enum suf_isa isa, uint64_t first, size_t count, uint64_t *root)
+{
+	struct prg_stream_key client;
+	uint64_t r[SUF_BLOCK];
+	prg_stream_init(&client, &now->client);
+	__real_prg_stream(isa, &client, mutation.from.id, RUN_TAG_INPUT, first / 2, count / 2, 3, r);
+	for (size_t i = 0; i < count / 2; i++)
+		root[2 * i] |= 1ull << r[i];
+}
+
 void
 __wrap_prg_stream(enum suf_isa isa, const struct prg_stream_key *key, uint32_t id, uint32_t tag, uint64_t first, size_t count, unsigned bits,
                   uint64_t *out)
@@ -96,7 +109,9 @@ __wrap_prg_stream(enum suf_isa isa, const struct prg_stream_key *key, uint32_t i
 		__real_prg_stream(isa, key, mutation.from.id, mutation.from.tag, first, count, bits, out);
 	else
 		__real_prg_stream(isa, key, id, tag, first, count, bits, out);
-	for (size_t i = 0; hit && mutation.fault != AGAIN && i < count; i++)
+	if (hit && mutation.fault == FORCED)
+		force_sign(isa, first, count, out);
+	for (size_t i = 0; hit && (mutation.fault == ZERO || mutation.fault == TWINS) && i < count; i++)
 		out[i] = mutation.fault == ZERO ? 0 : out[i & (bits == 64 ? ~(size_t)2 : ~(size_t)1)];
 	if (view_here && count)
 		record_words(view_here, &l, count, out);
@@ -456,6 +471,40 @@ test_faults_show(void **state)
 		free(view[p]);
 }
 
+/* Look-ups with a secret sign: x_hat and each bit of the own truth table are independent.  They are not if somebody chose
+ * the sign, for then the bit at the special point is known. */
+static double
+sign_shows(const struct view_program *p, bool forced)
+{
+	struct view *view[2];
+	double chi = 0;
+	new_views(view);
+	mutation.fault = forced ? FORCED : NONE;
+	mutation.at = (struct label){ .id = 2, .tag = 1, .party = 0 }; /* roots of the second step, for a mask of the first one's */
+	mutation.from = (struct label){ .id = 1 };
+	sessions_of(p, ELEMENTS, SESSIONS, 1, 5, view);
+	mutation.fault = NONE;
+	/* party 0 holds x_hat of all elements, 3 bits each, then the roots of the last half of them, 8 bits each */
+	for (uint32_t e = 0; e < ELEMENTS / 2; e++)
+		for (uint32_t j = 0; j < 8; j++) {
+			const uint32_t x = 3 * (ELEMENTS / 2 + e), four[4] = { x, x + 1, x + 2, 3 * ELEMENTS + 8 * e + j };
+			chi = fmax(chi, view_four(&view[0]->c, four, VIEW_WORDS));
+		}
+	for (int k = 0; k < 2; k++)
+		free(view[k]);
+	return chi;
+}
+
+static void
+test_a_chosen_sign_shows(void **state)
+{
+	(void)state;
+	if (SANITIZED)
+		return;
+	assert_true(sign_shows(&view_program[VIEW_LUTC], false) < VIEW_FAR_CHI);
+	assert_true(sign_shows(&view_program[VIEW_LUTC], true) > VIEW_FAR_CHI);
+}
+
 int
 main(void)
 {
@@ -463,7 +512,8 @@ main(void)
 	mallopt(M_MMAP_THRESHOLD, 1 << 26); /* the sessions' buffers come and go: not from the system each time */
 	mallopt(M_TRIM_THRESHOLD, 1 << 28);
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_views), cmocka_unit_test(test_views_of_later_blocks), cmocka_unit_test(test_faults_show)
+		cmocka_unit_test(test_views), cmocka_unit_test(test_views_of_later_blocks), cmocka_unit_test(test_faults_show),
+		cmocka_unit_test(test_a_chosen_sign_shows)
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -231,6 +231,55 @@ polynomials(struct harness *h, uint64_t count)
 	harness_round(h);
 }
 
+/* x of 3 bits, all of them looked up: x_hat and the own share of a key are all that a party needs to know the special point. */
+static void
+look_up_closed(struct harness *h, uint64_t count)
+{
+	static const int64_t entry[] = { 3, -7, 1, 6, 0, 4, -4, 5 };
+	static const struct suf_table table = { "e", 8, entry };
+	struct suf_ref x = input(h, count, 3, 2), value = harness_wire(h, count), sign = harness_wire(h, count), y;
+	harness_round(h);
+	harness_step(h, (struct suf_step){ .op = SUF_lutc, .count = count, .na = count, .n = 3, .m = 5, .b = 3, .table = &table, .in = { x }, .out = { value, sign } });
+	harness_open(h, value, count, 5);
+	harness_round(h);
+	y = add(h, (struct suf_step){ .op = SUF_tabmul, .count = count, .n = 5, .m = 7, .in = { value, sign } }, NULL);
+	harness_open(h, y, count, 7);
+	harness_round(h);
+}
+
+/* Of a shifted x, times a bit. */
+static void
+look_up_shifted(struct harness *h, uint64_t count)
+{
+	static const int64_t entry[] = { 3, -7, 1, 6, 0, 4, -4, 5 };
+	static const struct suf_table table = { "e", 8, entry };
+	struct suf_ref x = input(h, count, 6, 5), i = input(h, count, 1, 0), c, value = harness_wire(h, count), sign = harness_wire(h, count), y;
+	harness_round(h);
+	c = add(h, (struct suf_step){ .op = SUF_lt, .count = count, .n = 6, .m = 1, .b = 3, .in = { x } }, NULL);
+	harness_open(h, c, count, 1);
+	harness_round(h);
+	harness_step(h, (struct suf_step){ .op = SUF_lutc, .count = count, .na = count, .nb = count, .n = 6, .m = 5, .s = 3, .b = 3, .table = &table,
+		.in = { x, c }, .out = { value, sign } });
+	harness_open(h, value, count, 5);
+	harness_round(h);
+	y = add(h, (struct suf_step){ .op = SUF_tabmul, .count = count, .n = 5, .m = 7, .s = 3, .b = 1, .in = { value, sign, c, i } }, NULL);
+	harness_open(h, y, count, 7);
+	harness_round(h);
+}
+
+static void
+select_shifted(struct harness *h, uint64_t count)
+{
+	struct suf_ref x = input(h, count, 6, 4), d = input(h, count, 1, 0), c, y;
+	harness_round(h);
+	c = add(h, (struct suf_step){ .op = SUF_lt, .count = count, .n = 6, .m = 1, .b = 3, .in = { x } }, NULL);
+	harness_open(h, c, count, 1);
+	harness_round(h);
+	y = add(h, (struct suf_step){ .op = SUF_selshift, .count = count, .n = 6, .m = 5, .s = 3, .slack = 1, .in = { x, d, c } }, NULL);
+	harness_open(h, y, count, 5);
+	harness_round(h);
+}
+
 const struct view_program view_program[VIEW_PROGRAMS] = {
 	{ .name = "trunc, sext", .make = trunc_and_sext, .block = 512, .faults = true },
 	{ .name = "trunc with slack", .make = trunc_slack, .block = 512 },
@@ -238,6 +287,9 @@ const struct view_program view_program[VIEW_PROGRAMS] = {
 	{ .name = "gapext", .make = extension, .block = 1024, .faults = true, .brief = true },
 	{ .name = "lut", .make = look_up, .block = 1024, .faults = true, .subtle_pads = true },
 	{ .name = "cuts, cutfix", .make = cuts, .block = 1024, .faults = true },
+	{ .name = "lutc without borrow, tabmul", .make = look_up_closed, .block = 1024, .faults = true },
+	{ .name = "lutc, tabmul", .make = look_up_shifted, .block = 256, .faults = true },
+	{ .name = "selshift", .make = select_shifted, .block = 768, .faults = true },
 	{ .name = "matmul", .make = products, .block = 1024, .faults = true },
 	{ .name = "matmul, narrow opening", .make = products_narrow, .block = 1024 },
 	{ .name = "matmul, rounded opening", .make = products_rounded, .block = 1024 },

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-static const double far_off = 8.5, /* standard deviations */ far_off_chi = 113; /* 15 degrees of freedom */
+static const double far_off = 8.5, /* standard deviations */ far_off_chi = VIEW_FAR_CHI;
 
 void
 view_put(struct columns *v, enum form form, uint64_t value, unsigned bits)
@@ -100,6 +100,17 @@ judge_fours(uint64_t (*a)[VIEW_WORDS], uint64_t (*b)[VIEW_WORDS], uint32_t n, ui
 		to->chi = fmax(to->chi, chi);
 		to->differs |= both > far_off_chi;
 	}
+}
+
+double
+view_four(const struct columns *v, const uint32_t column[4], uint32_t words)
+{
+	uint64_t four[4][VIEW_WORDS];
+	struct verdict to = { 0 };
+	for (int k = 0; k < 4; k++)
+		memcpy(four[k], v->col[column[k]], sizeof four[k]);
+	judge_fours(four, NULL, 4, words, &to);
+	return to.chi;
 }
 
 void

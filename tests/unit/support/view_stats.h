@@ -22,5 +22,8 @@ struct verdict { double worst, chi; uint32_t constant; bool differs; uint32_t co
 void view_put(struct columns *, enum form, uint64_t value, unsigned bits);
 /* 64 * words sessions of a, alone and against b, which has other secrets.  Without b the first finding is enough. */
 void view_judge(const struct columns *a, const struct columns *b, uint32_t words, struct verdict *);
+/* Chi-square (15 degrees of freedom) of any four columns together; below VIEW_FAR_CHI if they are uniform and independent. */
+enum { VIEW_FAR_CHI = 113 };
+double view_four(const struct columns *, const uint32_t column[4], uint32_t words);
 bool view_fine(const struct verdict *);
 #endif
