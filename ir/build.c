@@ -7,23 +7,7 @@
  */
 #include <string.h>
 #include <sys/mman.h>
-#include "ir.h"
-
-/* What a program has beyond its public part: a hash table of names. */
-struct name_entry { struct val *val; uint32_t next_suffix; };
-struct store {
-	struct prog prog;        /* first: a struct prog * is a struct store * */
-	struct name_entry *name; /* open addressing, size a power of two, at most half full */
-	uint32_t nname, name_size;
-	int val_size;
-	uint32_t next_unnamed;
-};
-
-static struct store *
-store_of(struct prog *p)
-{
-	return (struct store *)(void *)p;
-}
+#include "store.h"
 
 struct prog *
 ir_new(const char *name, const struct options *opt, struct diag *diag)
@@ -46,8 +30,8 @@ ir_free(struct prog *p)
 
 /* ---- names ---------------------------------------------------------------- */
 
-static struct name_entry *
-name_slot(struct store *st, const char *name)
+struct name_entry *
+name_slot(const struct store *st, const char *name)
 {
 	uint64_t h = 14695981039346656037ull; /* FNV-1a */
 	for (const char *s = name; *s; s++)
@@ -61,7 +45,7 @@ name_slot(struct store *st, const char *name)
 struct val *
 ir_find(const struct prog *p, const char *name)
 {
-	return name_slot((struct store *)(uintptr_t)p, name)->val;
+	return name_slot(store_of(p), name)->val;
 }
 
 static void
@@ -280,15 +264,22 @@ ir_step(struct prog *p, struct node *at, const struct node *like, struct suf_ste
 	return n;
 }
 
+static void
+replace_from(struct prog *p, struct node *n, struct val *old, struct val *with)
+{
+	for (; n && old->nuse; n = n->next)
+		for (int k = 0; k < n->nin; k++)
+			if (n->in[k] == old)
+				ir_set_in(p, n, k, with);
+}
+
 void
 ir_replace(struct prog *p, struct val *old, struct val *with)
 {
 	if (old == with)
 		return;
-	for (struct node *n = p->first; n; n = n->next)
-		for (int k = 0; k < n->nin; k++)
-			if (n->in[k] == old)
-				ir_set_in(p, n, k, with);
+	replace_from(p, old->def ? old->def->next : p->first, old, with);
+	replace_from(p, p->first, old, with);    /* nothing is left unless the order is being changed */
 	for (int k = 0; k < p->nout; k++)
 		if (p->out[k] == old)
 			p->out[k] = with;

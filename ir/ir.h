@@ -169,6 +169,10 @@ struct node *ir_user(const struct prog *, const struct val *);  /* the only user
 double ir_elem(const struct val *, int64_t i);                  /* element i of a constant, as double */
 void ir_floats(const struct val *, float *to);                  /* all elements of a F32 constant, its factors applied */
 
+/* clone.c: a copy at any stage, with its own arena and diag.  Elements of constants, tables, names and places are the original's,
+ * which has to live longer. */
+struct prog *ir_clone(const struct prog *, struct diag *);
+
 /* check.c: every invariant of the stage; reports to prog->diag with code "ir". */
 bool ir_check(const struct prog *, enum stage);
 /* print.c, parse.c: print then parse is the identity (docs/ir.md). */
