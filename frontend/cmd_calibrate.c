@@ -64,6 +64,7 @@ int cmd_calibrate(int argc, char **argv)
 	if (a.show) {
 		if (!machine_load(a.machine, &m))
 			return STATUS_FILES;
+		machine_note(&m);
 		machine_print(&m, stdout);
 		return STATUS_OK;
 	}

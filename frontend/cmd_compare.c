@@ -8,15 +8,13 @@
 
 struct args {
 	struct common common;
-	const char *network, *machine, *json, *html, *save_gates;
+	const char *json, *html, *save_gates;
 	int argc; char **argv;
 };
 
-enum { KEY_NETWORK = 0x200, KEY_MACHINE, KEY_JSON, KEY_HTML, KEY_SAVE_GATES };
+enum { KEY_JSON = 0x200, KEY_HTML, KEY_SAVE_GATES };
 
 static const struct argp_option options[] = {
-	{ "network", KEY_NETWORK, "NET", 0, "Times for this network only: lan (10 Gbit/s, 0.5 ms), wan (400 Mbit/s, 40 ms), loopback or GBPS,RTT_MS", 0 },
-	{ "machine", KEY_MACHINE, "FILE.json", 0, "Constants of calibrate-machine for the times; default ~/.cache/sufc/machine.json", 0 },
 	{ "json", KEY_JSON, "FILE", 0, "Everything as JSON (docs/costs.md); -: on standard output instead of the table", 0 },
 	{ "html", KEY_HTML, "FILE", 0, "A page that explains the costs, with charts and every layer", 0 },
 	{ "save-gates", KEY_SAVE_GATES, "FILE", 0, "Write the gate of every node, of the first strategy, for --gates=FILE", 0 },
@@ -27,15 +25,12 @@ static void
 check_together(struct argp_state *state, const struct args *a)
 {
 	const struct options *o = &a->common.opt;
-	struct network net;
 	if (!o->model)
 		argp_error(state, "no MODEL.onnx was given");
 	if (o->stop_after)
 		argp_error(state, "--stop-after=%s leaves a program that is not finished: its costs are not known", o->stop_after);
 	if (o->dump && a->json && !strcmp(a->json, "-"))
 		argp_error(state, "--dump and --json=- both go to standard output: give --json a file");
-	if (a->network && !network_parse(a->network, &net))
-		argp_error(state, "--network: expected lan, wan, loopback or GBPS,RTT_MS (as in 1,10), found '%s'", a->network);
 }
 
 static error_t
@@ -44,8 +39,6 @@ parse(int key, char *arg, struct argp_state *state)
 	struct args *a = state->input;
 	switch (key) {
 	case ARGP_KEY_INIT: state->child_inputs[0] = &a->common; break;
-	case KEY_NETWORK: a->network = arg; break;
-	case KEY_MACHINE: a->machine = arg; break;
 	case KEY_JSON: a->json = arg; break;
 	case KEY_HTML: a->html = arg; break;
 	case KEY_SAVE_GATES: a->save_gates = arg; break;
@@ -57,18 +50,17 @@ parse(int key, char *arg, struct argp_state *state)
 
 /* ---- strategies ------------------------------------------------------------- */
 
-/* All sets that cover a model. */
+/* All sets, and the best mixture where there are several. */
 static void
 all_sets(struct common *c)
 {
-	c->gates_list = arena_alloc(c->arena, (size_t)ngates * sizeof *c->gates_list);
-	for (int k = 0; k < ngates; k++) {
-		int i = 0;
-		while (i < c->ngates && strcmp(c->gates_list[i], gates[k].set))
-			i++;
-		if (i == c->ngates && gates_is_set(gates[k].set))
-			c->gates_list[c->ngates++] = arena_strdup(c->arena, gates[k].set);
+	c->gates_list = arena_alloc(c->arena, ((size_t)ngates + 1) * sizeof *c->gates_list);
+	while (gates_set(c->ngates)) {
+		c->gates_list[c->ngates] = arena_strdup(c->arena, gates_set(c->ngates));
+		c->ngates++;
 	}
+	if (c->ngates > 1)
+		c->gates_list[c->ngates++] = arena_strdup(c->arena, "auto");
 }
 
 /* Compiles from the file again: passes change the program in place. */
@@ -129,7 +121,7 @@ compare(const struct args *a)
 {
 	struct comparison c;
 	struct diag *d = diag_new(stderr, a->common.json);
-	int status = folders(a, d) && compare_init(&c, &a->common.opt, a->machine, a->network, a->argc, a->argv) ? STATUS_OK : STATUS_FILES;
+	int status = folders(a, d) && compare_init(&c, &a->common.opt, a->argc, a->argv) ? STATUS_OK : STATUS_FILES;
 	if (!status) {
 		for (int k = 0; k < a->common.ngates && !status; k++)
 			status = add_strategy(&c, a, k);
@@ -147,7 +139,8 @@ cmd_compare(int argc, char **argv)
 	static const struct argp_child child[] = { { &common_argp, 0, NULL, 0 }, { 0 } };
 	static const struct argp argp = { options, parse, "MODEL.onnx",
 		"Show what a model costs with each gate set: keys, traffic, rounds, computation, memory, time.\v"
-		"--gates takes a list here, of gate sets and gates files: --gates=sigma,mine.gates; default: all sets.", child, NULL, NULL };
+		"--gates takes a list here, of gate sets and gates files: --gates=sigma,mine.gates; default: all sets, and auto if there are several.  "
+		"With --network, times are shown for this network alone.", child, NULL, NULL };
 	char *none = NULL;
 	struct args a = { .argc = argc };
 	common_init(&a.common);

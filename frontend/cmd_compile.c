@@ -310,7 +310,7 @@ compile_and_write(const struct compile *c, struct diag *d, int argc, char **argv
 	for (size_t k = 0; k < sizeof path / sizeof path[0]; k++)
 		if (path[k] && !output_folder(d, c->common.arena, path[k]))
 			return STATUS_FILES;
-	if (want && !compare_init(&costs, &c->common.opt, NULL, NULL, argc, argv))
+	if (want && !compare_init(&costs, &c->common.opt, argc, argv))
 		return STATUS_FILES;
 	struct prog *p = compile(c, d, want ? &costs : NULL, &status);
 	if (p)

@@ -38,7 +38,7 @@ command_line(struct arena *a, int argc, char **argv)
 /* ---- set up -------------------------------------------------------------------- */
 
 bool
-compare_init(struct comparison *c, const struct options *opt, const char *machine, const char *network, int argc, char **argv)
+compare_init(struct comparison *c, const struct options *opt, int argc, char **argv)
 {
 	struct network own = { .gbps = 0 };
 	*c = (struct comparison){ .arena = arena_new(), .output_to = opt->output_to, .only = -1 };
@@ -47,14 +47,16 @@ compare_init(struct comparison *c, const struct options *opt, const char *machin
 	network_parse("lan", &c->net[0]);
 	network_parse("wan", &c->net[1]);
 	c->nnet = 2;
-	if (network) {
-		if (!network_parse(network, &own))
-			BUG("the network '%s' was not checked", network);
+	if (opt->network) {
+		if (!network_parse(opt->network, &own))
+			BUG("the network '%s' was not checked", opt->network);
 		c->only = !strcmp(own.name, "lan") ? 0 : !strcmp(own.name, "wan") ? 1 : c->nnet++;
 		c->net[c->only] = own;
 	}
-	if (machine_load(machine, &c->machine))
+	if (machine_load(opt->machine, &c->machine)) {
+		machine_note(&c->machine);
 		return true;
+	}
 	compare_free(c);
 	return false;
 }
@@ -131,7 +133,7 @@ compare_add(struct comparison *c, struct prog *p, const struct options *opt, con
 {
 	struct strategy *s = new_strategy(c);
 	struct options first = *opt;
-	*s = (struct strategy){ .gates = arena_strdup(c->arena, gates_is_file(opt->gates) ? opt->gates : gates_label(opt)) };
+	*s = (struct strategy){ .nnode = 0 };
 	if (p->stage < STAGE_GATE) {
 		first.stop_after = "bind";
 		if (!run_passes(p, &first, stdout))
@@ -150,6 +152,8 @@ compare_add(struct comparison *c, struct prog *p, const struct options *opt, con
 		if (!run_passes_after(p, first.stop_after, opt, stdout))
 			return STATUS_MODEL;
 	}
+	s->gates = arena_strdup(c->arena, gates_is_file(opt->gates) ? opt->gates : p->choice ? "auto" : gates_label(p));
+	s->choice = p->choice ? choice_copy(c->arena, p->choice) : NULL;
 	compare_collect(c, s, p);
 	predict_times(c, s, p);
 	c->n++;

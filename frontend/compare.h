@@ -5,6 +5,7 @@
 #ifndef SUFC_COMPARE_H
 #define SUFC_COMPARE_H
 #include <jansson.h>
+#include "passes/choose.h"
 #include "passes/predict.h"
 #include "passes/published.h"
 
@@ -24,6 +25,7 @@ struct timing { struct prediction p; double latency_ms, bandwidth_ms; }; /* the 
 
 struct strategy {
 	const char *gates;               /* as the user named it */
+	const struct choice *choice;     /* NULL: nothing was chosen */
 	int ring_bits;
 	struct cost cost;
 	struct timing time[COMPARE_NETWORKS];
@@ -49,8 +51,8 @@ struct comparison {
 	const struct published *pub[2]; int npub;
 };
 
-/* compare.c.  machine: a file of calibrate-machine or NULL; network: NULL, or one that network_parse knows.  False: reported. */
-bool compare_init(struct comparison *, const struct options *, const char *machine, const char *network, int argc, char **argv);
+/* compare.c.  The options' machine and network are those of times.  False: reported. */
+bool compare_init(struct comparison *, const struct options *, int argc, char **argv);
 void compare_free(struct comparison *);
 /* The remaining passes, then the program's costs; it may be freed afterwards.  save_gates: NULL or a file to write.
  * The exit status. */

@@ -15,7 +15,8 @@ void html_bar(FILE *, const char *title, const struct html_part *, int n, double
 void html_strategy_name(FILE *, const struct strategy *);
 void html_published_name(FILE *, const struct published *);
 
-/* Sections: compare_html_charts.c, compare_html_tables.c */
+/* Sections: compare_html_charts.c, compare_html_gates.c, compare_html_tables.c */
+void html_choices(const struct comparison *, FILE *);
 void html_charts(const struct comparison *, FILE *);
 void html_times(const struct comparison *, FILE *);
 void html_nodes(const struct comparison *, FILE *);

@@ -8,17 +8,22 @@
 #include <unistd.h>
 #include "frontend/cmd.h"
 #include "frontend/onnx.h"
+#include "passes/choose.h"
+#include "passes/predict.h"
 
 enum { KEY_SHAPE = 0x100, KEY_DIM, KEY_WEIGHTS, KEY_OUTPUT_TO, KEY_GATES, KEY_RING, KEY_FRAC, KEY_CALIBRATE, KEY_DUMP, KEY_STOP, KEY_DIAG, KEY_ARGMAX, KEY_NO_WEIGHTS,
-       KEY_TARGET, KEY_DESCRIPTOR, KEY_LATER };
+       KEY_TARGET, KEY_DESCRIPTOR, KEY_OBJECTIVE, KEY_NETWORK, KEY_MACHINE, KEY_LATER };
 
 static const struct argp_option options[] = {
 	{ "shape", KEY_SHAPE, "NAME=1x128", 0, "Bind the shape of an input (repeatable)", 1 },
 	{ "dim", KEY_DIM, "SYMBOL=128", 0, "Bind a symbolic dimension (repeatable)", 1 },
 	{ "weights", KEY_WEIGHTS, "SETTING", 0, "Who may know the weights: masked (neither party); default masked", 2 },
 	{ "output-to", KEY_OUTPUT_TO, "PARTY", 0, "Who gets the outputs: 0, 1 or both; default 1", 2 },
-	{ "gates", KEY_GATES, "SET", 0, "Gate set (--list-gates), auto, or a file that says which gate does what (docs/costs.md)", 2 },
+	{ "gates", KEY_GATES, "SET", 0, "Gate set (--list-gates), auto (default), or a file that says which gate does what (docs/costs.md)", 2 },
 	{ "descriptor", KEY_DESCRIPTOR, "FILE", 0, "A function that the model uses, as sufc fit writes it (docs/suf.md; repeatable)", 2 },
+	{ "objective", KEY_OBJECTIVE, "WHAT", 0, "What --gates=auto makes least: time (default), comm, key or rounds", 2 },
+	{ "network", KEY_NETWORK, "NET", 0, "Network of predicted times: lan (default; 10 Gbit/s, 0.5 ms), wan (400 Mbit/s, 40 ms), loopback or GBPS,RTT_MS", 2 },
+	{ "machine", KEY_MACHINE, "FILE.json", 0, "Constants of calibrate-machine for predicted times; default ~/.cache/sufc/machine.json", 2 },
 	{ "calibrate", KEY_CALIBRATE, "FILE.npz", 0, "Example inputs that bound values the graph does not bound", 3 },
 	{ "ring-bits", KEY_RING, "N", 0, "Force one ring width, 16 to 64", 3 },
 	{ "frac-bits", KEY_FRAC, "F", 0, "Force the fraction bits, 4 to 24; default 12", 3 },
@@ -31,8 +36,6 @@ static const struct argp_option options[] = {
 	{ "verbose", 'v', NULL, 0, "Say what each pass does and how long it takes", 4 },
 	{ "quiet", 'q', NULL, 0, "No warnings", 4 },
 	{ "public", KEY_LATER, "NAME", OPTION_HIDDEN, NULL, 0 },
-	{ "objective", KEY_LATER, "WHAT", OPTION_HIDDEN, NULL, 0 },
-	{ "network", KEY_LATER, "NET", OPTION_HIDDEN, NULL, 0 },
 	{ "max-error", KEY_LATER, "E", OPTION_HIDDEN, NULL, 0 },
 	{ "batch", KEY_LATER, "N", OPTION_HIDDEN, NULL, 0 },
 	{ 0 }
@@ -99,9 +102,8 @@ static const char *
 gate_sets(char *text)
 {
 	size_t at = 0;
-	for (int k = 0; k < ngates; k++)
-		if (gates_is_set(gates[k].set) && (!k || strcmp(gates[k].set, gates[k - 1].set)) && at < 96)
-			at += (size_t)snprintf(text + at, 128 - at, "%.24s, ", gates[k].set);
+	for (int k = 0; gates_set(k) && at < 96; k++)
+		at += (size_t)snprintf(text + at, 128 - at, "%.24s, ", gates_set(k));
 	snprintf(text + at, 128 - at, "auto");
 	return text;
 }
@@ -136,6 +138,26 @@ set_gates(struct argp_state *state, struct common *c, const char *arg)
 	}
 	if (!c->ngates)
 		argp_error(state, "--gates: expected a list of gate sets or gates files, found '%s'", arg);
+}
+
+static void
+set_objective(struct argp_state *state, struct common *c, const char *arg)
+{
+	for (int k = 0; objective_name[k]; k++)
+		if (!strcmp(arg, objective_name[k])) {
+			c->opt.objective = (enum objective)k;
+			return;
+		}
+	argp_error(state, "--objective: expected time, comm, key or rounds, found '%s'", arg);
+}
+
+static void
+set_network(struct argp_state *state, struct common *c, const char *arg)
+{
+	struct network net;
+	c->opt.network = arg;
+	if (!network_parse(arg, &net))
+		argp_error(state, "--network: expected lan, wan, loopback or GBPS,RTT_MS (as in 1,10), found '%s'", arg);
 }
 
 static const char *
@@ -219,6 +241,9 @@ parse(int key, char *arg, struct argp_state *state)
 	case KEY_ARGMAX: c->opt.argmax = true; break;
 	case KEY_NO_WEIGHTS: c->opt.no_weights = true; break;
 	case KEY_TARGET: set_target(state, arg); break;
+	case KEY_OBJECTIVE: set_objective(state, c, arg); break;
+	case KEY_NETWORK: set_network(state, c, arg); break;
+	case KEY_MACHINE: c->opt.machine = arg; break;
 	case KEY_LATER: refuse_later(state); break;
 	case 'v': c->opt.verbose = true; break;
 	case 'q': c->opt.quiet = true; break;
@@ -287,7 +312,8 @@ struct prog *
 load_model(const struct options *opt, struct diag *d, int *status)
 {
 	*status = STATUS_FILES;
-	if (!readable(opt->model, d) || (opt->calibrate && !readable(opt->calibrate, d)) || (opt->gates && gates_is_file(opt->gates) && !readable(opt->gates, d)))
+	if (!readable(opt->model, d) || (opt->calibrate && !readable(opt->calibrate, d)) || (opt->gates && gates_is_file(opt->gates) && !readable(opt->gates, d)) ||
+	    (opt->machine && !readable(opt->machine, d)))
 		return NULL;
 	for (int k = 0; k < opt->ndescriptor; k++)
 		if (!readable(opt->descriptor[k], d))

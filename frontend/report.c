@@ -116,9 +116,11 @@ report_text(const struct prog *p, FILE *to)
 {
 	const struct options *o = p->opt;
 	fprintf(to, "model      %s\ngates      %s\nweights    masked (neither party knows weights or input)\noutput to  %s\nring       %d bits\n",
-	        o && o->model ? o->model : p->name, gates_label(o),
+	        o && o->model ? o->model : p->name, gates_label(p),
 	        !o || o->output_to == 1 ? "party 1" : o->output_to == 0 ? "party 0" : "both parties", report_ring(p));
 	report_cost(p, to);
+	if (p->choice)
+		report_choice(p->choice, to);
 	report_tensors(p, to);
 	fprintf(to, "warnings: %d\n", diag_warnings(p->diag));
 	for (int k = 0; k < diag_warnings(p->diag); k++)

@@ -4,11 +4,19 @@
 #ifndef SUFC_REPORT_H
 #define SUFC_REPORT_H
 #include <jansson.h>
-#include "passes/passes.h"
+#include "passes/choose.h"
 
 void report_text(const struct prog *, FILE *);
 json_t *cost_json(const struct prog *);      /* an entry of "strategies", but for what needs a comparison: docs/costs.md */
 int report_ring(const struct prog *);        /* the widest ring, bits */
+/* report_choice.c: gates that were chosen; the rest: parts of it, in words. */
+void report_choice(const struct choice *, FILE *);
+json_t *choice_json(const struct choice *);  /* "choice" of docs/costs.md */
+struct change { double key, comm, rounds, ms; }; /* key: mean of both parties */
+struct change choice_change(const struct measure *from, const struct measure *to);
+const char *choice_objective(const struct choice *);
+const char *choice_group_name(struct arena *, const struct choice_group *);
+const char *choice_gate_name(struct arena *, const struct gate *);
 /* 1234567 -> "1.23 MB"; text: at least 24 bytes. */
 const char *report_bytes(uint64_t, char *text);
 #endif

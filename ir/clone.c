@@ -78,6 +78,7 @@ ir_clone(const struct prog *original, struct diag *diag)
 	struct prog *p = &to->prog;
 	p->arena = a;
 	p->diag = diag;
+	p->choice = NULL;
 	clone_vals(from, to);
 	p->in = twins(from, to, p->nin, original->in);
 	p->out = twins(from, to, p->nout, original->out);

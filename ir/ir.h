@@ -104,6 +104,8 @@ struct prog {                /* the one data structure every pass takes */
 	const struct descriptor **desc; int ndesc; /* functions that the user described (--descriptor), all fitted */
 	struct arena *arena;     /* owns everything above */
 	struct diag *diag;
+	const char *gates;       /* GATE on, for users: the gate set; "auto" (gates of several were chosen), "custom" (a file names them); NULL: sigma */
+	const struct choice *choice; /* what pass bind chose among several gates, and what else there was; NULL: no choice (passes/choose.h) */
 	uint32_t next_id;        /* next step id (labels of streams); starts at 1 */
 	bool joins;              /* SCHED, until pass join_open: it may move local steps before openings (a gate of another set than sigma is bound) */
 	int nrounds;             /* SCHED */

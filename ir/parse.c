@@ -410,6 +410,8 @@ header(struct parser *ps, const struct options *opt)
 	for (;;) {
 		if (lex_accept(lx, "file"))
 			ps->loc_file = lex_take(lx, T_STRING, "a file name");
+		else if (lex_accept(lx, "gates"))
+			ps->p->gates = lex_take(lx, T_STRING, "the name of the gate set");
 		else if (lex_accept(lx, "next_id"))
 			ps->p->next_id = (uint32_t)lex_int(lx, 0, UINT32_MAX);
 		else if (lex_accept(lx, "joins"))

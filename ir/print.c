@@ -469,6 +469,10 @@ print(const struct prog *p, FILE *to, bool hashed)
 		fputs(" file ", to);
 		put_string(to, pr.file);
 	}
+	if (p->gates && !hashed) {
+		fputs(" gates ", to);
+		put_string(to, p->gates);
+	}
 	if (p->next_id > 1)
 		fprintf(to, " next_id %u", p->next_id);
 	if (p->joins)

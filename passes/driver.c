@@ -89,3 +89,17 @@ run_passes_after(struct prog *p, const char *after, const struct options *opt, F
 		k++;
 	return run_from(p, k + 1, opt, dump_to);
 }
+
+bool
+run_passes_unchecked(struct prog *p)
+{
+	int k = 0;
+	while (k < npasses && passes[k].needs != p->stage)
+		k++;
+	for (; k < npasses; k++) {
+		if (!passes[k].run(p) || diag_errors(p->diag))
+			return false;
+		p->stage = passes[k].gives;
+	}
+	return true;
+}

@@ -145,7 +145,7 @@ struct exec *exec_new(struct prog *p)
 	add_tensors(e, p);
 	add_weights(e, p);
 	e->prog.name = p->name;
-	e->prog.gates = gates_label(p->opt);
+	e->prog.gates = gates_label(p);
 	e->prog.weights = "masked";
 	e->prog.wire_elems = p->wire_elems;
 	e->prog.output_to = (uint8_t)(p->opt ? p->opt->output_to : 1);

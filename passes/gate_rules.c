@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
- * gate_rules.c -- reads and writes the gates file.  One rule a line; the last one that fits a node wins,
- * and rules for nodes win over rules for operations:
+ * gate_rules.c -- reads and writes the gates file.  One rule a line; the last one that fits a node wins;
+ * rules for values win over rules for nodes, and these over rules for operations:
  *
  *     default sigma
  *     op      softmax           sigma
  *     node    /layer.0/Softmax  sigma.softmax
  *     node    /layer.[0-3]/?*   sigma
+ *     value   /layer.0/mix      auto
+ *     fold_affine
  *
  * A set stands for its gate of the operation at hand, if it has one; SET.GATE
- * for this gate.  Names are compared as they are, then as patterns (fnmatch).
+ * for this gate; auto for one that pass bind chooses.  A value is the result of
+ * an operation: its name is unique, that of a node is not.  fold_affine lets that
+ * pass fold norms.  Names are compared
+ * as they are, then as patterns (fnmatch).
  */
 #include <errno.h>
 #include <fnmatch.h>
@@ -17,11 +22,12 @@
 #include "passes/gate_rules.h"
 
 enum { MAX_HINTS = 5 };
-enum rule_kind { RULE_OP, RULE_NODE };
+static const char FOLD[] = "fold_affine";
+enum rule_kind { RULE_OP, RULE_NODE, RULE_VALUE };
 
 struct rule {
 	enum rule_kind kind;
-	const char *name;                /* of nodes: a pattern */
+	const char *name;                /* of nodes, values: a pattern */
 	enum op op;
 	const char *set;
 	const struct gate *gate;         /* NULL: the set's */
@@ -116,15 +122,10 @@ static struct loc line_loc(struct reader *r)
 	(r)->ok = false; \
 } while (0)
 
-static bool is_local(const struct gate *g)
-{
-	return !strcmp(g->set, "local");
-}
-
 static bool has_choice(enum op op)
 {
 	for (int k = 0; k < ngates; k++)
-		if (gates[k].op == op && !is_local(&gates[k]))
+		if (gates[k].op == op && !gate_is_local(&gates[k]))
 			return true;
 	return false;
 }
@@ -154,7 +155,7 @@ static bool find_gate(struct reader *r, const char *text, bool only_set, struct 
 		return true;
 	}
 	for (int k = 0; k < ngates; k++) {
-		if (is_local(&gates[k]))
+		if (gate_is_local(&gates[k]))
 			continue;
 		const char *full = arena_printf(r->p->arena, "%s.%s", gates[k].set, gates[k].name);
 		if (!strcmp(text, full) && !only_set) {
@@ -215,7 +216,7 @@ static void read_line(struct reader *r, char *text)
 {
 	struct rule rule = { .kind = RULE_OP };
 	text = trim(text);
-	if (!*text || *text == '#')
+	if (!*text || *text == '#' || !strcmp(text, FOLD))
 		return;
 	size_t n = strcspn(text, " \t");
 	char *rest = trim(text[n] ? text + n + 1 : text + n);
@@ -225,12 +226,12 @@ static void read_line(struct reader *r, char *text)
 			r->rules->set = rule.set;
 		return;
 	}
-	char *gate = strcmp(text, "op") && strcmp(text, "node") ? NULL : last_word(rest);
+	char *gate = strcmp(text, "op") && strcmp(text, "node") && strcmp(text, "value") ? NULL : last_word(rest);
 	if (!gate) {
-		COMPLAIN(r, "gates-file", "expected 'default SET', 'op OPERATION GATE' or 'node NAME GATE', found '%s%s%s'", text, *rest ? " " : "", rest);
+		COMPLAIN(r, "gates-file", "expected 'default SET', 'op OPERATION GATE', 'node NAME GATE' or 'value NAME GATE', found '%s%s%s'", text, *rest ? " " : "", rest);
 		return;
 	}
-	rule.kind = text[0] == 'o' ? RULE_OP : RULE_NODE;
+	rule.kind = text[0] == 'o' ? RULE_OP : text[0] == 'n' ? RULE_NODE : RULE_VALUE;
 	rule.name = trim(rest);
 	if ((rule.kind == RULE_OP && !find_op(r, rule.name, &rule.op)) || !find_gate(r, gate, false, &rule))
 		return;
@@ -243,32 +244,50 @@ static void read_line(struct reader *r, char *text)
 
 /* ---- rules and nodes ------------------------------------------------------------------------ */
 
-static bool names_node(const struct rule *rule, const struct node *n)
+/* What a rule of this kind calls a node; NULL: it has no name. */
+static const char *name_for(enum rule_kind kind, const struct node *n)
 {
-	return n->loc.node && (!strcmp(rule->name, n->loc.node) || !fnmatch(rule->name, n->loc.node, 0));
+	return kind == RULE_VALUE ? n->out[0]->name : n->loc.node;
 }
 
-/* The gate that a rule gives a node that it names; NULL: it has none for this operation. */
+static bool names_node(const struct rule *rule, const struct node *n)
+{
+	const char *name = name_for(rule->kind, n);
+	return name && (!strcmp(rule->name, name) || !fnmatch(rule->name, name, 0));
+}
+
+static bool is_auto(const char *set)
+{
+	return set && !strcmp(set, "auto");
+}
+
+/* The gate that a rule gives a node that it names; NULL: it has none for this operation, or is_auto(). */
 static const struct gate *gate_of(const struct rule *rule, enum op op)
 {
 	if (rule->gate)
 		return rule->gate->op == op ? rule->gate : NULL;
-	const struct gate *g = gate_find(rule->set, op);
-	return g && !is_local(g) ? g : NULL;
+	const struct gate *g = is_auto(rule->set) ? NULL : gate_find(rule->set, op);
+	return g && !gate_is_local(g) ? g : NULL;
 }
 
 static bool fits(const struct rule *rule, const struct node *n)
 {
-	return gate_of(rule, n->op) && (rule->kind == RULE_OP ? rule->op == n->op : names_node(rule, n));
+	if (is_auto(rule->set) ? !has_choice(n->op) : !gate_of(rule, n->op))
+		return false;
+	return rule->kind == RULE_OP ? rule->op == n->op : names_node(rule, n);
 }
 
-const struct gate *gate_rules_pick(const struct gate_rules *g, const struct node *n)
+const struct gate *gate_rules_pick(const struct gate_rules *g, const struct node *n, bool *chosen)
 {
-	for (int kind = RULE_NODE; kind >= RULE_OP && has_choice(n->op); kind--)
+	*chosen = false;
+	for (int kind = RULE_VALUE; kind >= RULE_OP && has_choice(n->op); kind--)
 		for (int k = g->n - 1; k >= 0; k--)
-			if ((int)g->v[k].kind == kind && fits(&g->v[k], n))
+			if ((int)g->v[k].kind == kind && fits(&g->v[k], n)) {
+				*chosen = is_auto(g->v[k].set);
 				return gate_of(&g->v[k], n->op);
-	return gate_find(g->set, n->op);
+			}
+	*chosen = is_auto(g->set) && has_choice(n->op);
+	return *chosen ? NULL : gate_find(g->set, n->op);
 }
 
 const char *gate_rules_default(const struct gate_rules *g)
@@ -276,27 +295,28 @@ const char *gate_rules_default(const struct gate_rules *g)
 	return g->set;
 }
 
-/* A rule for nodes must name one and have a gate for one of its operations. */
+/* A rule for nodes or values must name one and have a gate for one of its operations. */
 static void check_rule(struct reader *r, const struct rule *rule)
 {
 	struct names all = { .n = 0 }, ops = { .n = 0 };
+	const char *what = rule->kind == RULE_VALUE ? "value" : "node";
 	for (const struct node *n = r->p->first; n; n = n->next)
 		if (has_choice(n->op) && fits(rule, n))
 			return;
 	for (const struct node *n = r->p->first; n; n = n->next) {
-		if (!has_choice(n->op) || !n->loc.node)
+		if (!has_choice(n->op) || !name_for(rule->kind, n))
 			continue;
-		add_name(r->p, &all, n->loc.node);
+		add_name(r->p, &all, name_for(rule->kind, n));
 		if (names_node(rule, n))
 			add_name(r->p, &ops, op_desc[n->op].name);
 	}
 	if (ops.n) {
-		COMPLAIN(r, "no-gate", "%s%s%s has no gate for the node '%s'", rule->gate ? rule->gate->set : rule->set, rule->gate ? "." : "",
-		         rule->gate ? rule->gate->name : "", rule->name);
+		COMPLAIN(r, "no-gate", "%s%s%s has no gate for the %s '%s'", rule->gate ? rule->gate->set : rule->set, rule->gate ? "." : "",
+		         rule->gate ? rule->gate->name : "", what, rule->name);
 		hint_names(r->p, "its operations", "", &ops);
 	} else {
-		COMPLAIN(r, "unknown-node", "no node with gates is called '%s'", rule->name);
-		hint_names(r->p, "nodes with gates", rule->name, &all);
+		COMPLAIN(r, "unknown-node", "no %s with gates is called '%s'", what, rule->name);
+		hint_names(r->p, arena_printf(r->p->arena, "%ss with gates", what), rule->name, &all);
 	}
 }
 
@@ -319,7 +339,7 @@ struct gate_rules *gate_rules_read(struct prog *p, const char *path)
 			*end = 0;
 		r.line++;
 		read_line(&r, line);
-		if (g->n > before && g->v[before].kind == RULE_NODE)
+		if (g->n > before && g->v[before].kind != RULE_OP)
 			check_rule(&r, &g->v[before]);
 	}
 	if (ferror(f)) {
@@ -329,6 +349,23 @@ struct gate_rules *gate_rules_read(struct prog *p, const char *path)
 	free(text);
 	fclose(f);
 	return r.ok ? g : NULL;
+}
+
+bool gate_rules_fold(const char *path)
+{
+	FILE *f = fopen(path, "r");
+	char *text = NULL;
+	size_t cap = 0;
+	bool found = false;
+	for (ssize_t n; f && (n = getline(&text, &cap, f)) >= 0;) {
+		while (n && strchr("\n\r", text[n - 1]))
+			text[--n] = 0;
+		found |= !strcmp(trim(text), FOLD);
+	}
+	free(text);
+	if (f)
+		fclose(f);
+	return found;
 }
 
 /* ---- writing ---------------------------------------------------------------------------------- */
@@ -355,22 +392,45 @@ static bool one_gate(const struct prog *p, enum op op, const struct gate **gate)
 	return true;
 }
 
+static void put_rule(FILE *to, const char *kind, const char *name, const struct gate *gate)
+{
+	fprintf(to, "%s ", kind);
+	put_name(to, name);
+	fprintf(to, " %s.%s\n", gate->set, gate->name);
+}
+
+/* Does a rule for nodes not tell this one from another with another gate? */
+static bool needs_value(const struct prog *p, const struct node *n)
+{
+	if (!n->loc.node)
+		return true;
+	for (const struct node *m = p->first; m; m = m->next)
+		if (m->op == n->op && m->gate != n->gate && m->loc.node && !strcmp(m->loc.node, n->loc.node))
+			return true;
+	return false;
+}
+
 void gate_rules_write(const struct prog *p, FILE *to)
 {
 	const struct gate *gate;
-	fprintf(to, "# Gates of the model \"%s\": rules for operations, then for nodes; later ones win.\n", p->name);
+	bool same[N_OP] = { false };
+	fprintf(to, "# Gates of the model \"%s\": rules for operations, then for nodes and values; later ones win, and values over nodes.\n", p->name);
+	if (gates_wants_folding(p->opt))
+		fprintf(to, "%s\n", FOLD);
 	for (int op = 0; op < N_OP; op++)
-		if (has_choice((enum op)op) && one_gate(p, (enum op)op, &gate) && gate)
+		if (has_choice((enum op)op) && (same[op] = one_gate(p, (enum op)op, &gate)) && gate)
 			fprintf(to, "op %s %s.%s\n", op_desc[op].name, gate->set, gate->name);
 	const struct node *before = NULL;
 	for (const struct node *n = p->first; n; n = n->next) {
-		if (!has_choice(n->op) || !n->loc.node || !n->gate)
+		if (!has_choice(n->op) || !n->gate)
 			continue;
-		if (before && before->gate == n->gate && !strcmp(before->loc.node, n->loc.node))
+		if (!same[n->op] && needs_value(p, n)) {
+			put_rule(to, "value", n->out[0]->name, n->gate);
+			continue;
+		}
+		if (!n->loc.node || (before && before->gate == n->gate && !strcmp(before->loc.node, n->loc.node)))
 			continue;
 		before = n;
-		fputs("node ", to);
-		put_name(to, n->loc.node);
-		fprintf(to, " %s.%s\n", n->gate->set, n->gate->name);
+		put_rule(to, "node", n->loc.node, n->gate);
 	}
 }

@@ -9,10 +9,12 @@
 struct gate_rules;
 /* The rules of a file, for a program whose nodes have no gates yet; NULL: every problem was reported. */
 struct gate_rules *gate_rules_read(struct prog *, const char *path);
-/* The gate for a node; NULL: there is none. */
-const struct gate *gate_rules_pick(const struct gate_rules *, const struct node *);
-/* The set that is taken where no rule says otherwise. */
+/* The gate for a node; NULL: there is none, or (*chosen) it is to be chosen. */
+const struct gate *gate_rules_pick(const struct gate_rules *, const struct node *, bool *chosen);
+/* The set that is taken where no rule says otherwise; "auto": gates are chosen. */
 const char *gate_rules_default(const struct gate_rules *);
+/* Does the file ask for norms without gamma and beta (pass fold_affine)?  False, too, if it cannot be read. */
+bool gate_rules_fold(const char *path);
 /* Stage GATE: a file that chooses the same gates again. */
 void gate_rules_write(const struct prog *, FILE *);
 

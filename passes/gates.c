@@ -1,19 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * gates.c -- the registry of gates, from gates.def.
+ * gates.c -- look-ups in the table of gates.
  */
 #include <string.h>
 #include <sys/stat.h>
-#include "passes/passes.h"
-
-const struct gate gates[] = {
-#define ROW(set, name, op, klass, doc, source, wide) { #set, #name, OP_##op, #klass, expand_##set##_##name, doc, source, wide },
-#define GATE(...) ROW(__VA_ARGS__, false)
-#define GATE_WIDE(...) ROW(__VA_ARGS__, true)
-#include "gates.def"
-#undef GATE
-#undef ROW
-};
-const int ngates = sizeof gates / sizeof gates[0];
+#include "passes/gate_rules.h"
 
 static const struct gate *
 find_in(const char *set, enum op op)
@@ -27,20 +17,52 @@ find_in(const char *set, enum op op)
 const struct gate *
 gate_find(const char *set, enum op op)
 {
-	if (!set || !strcmp(set, "auto"))
-		set = "sigma"; /* the only full set of this version */
 	const struct gate *g = find_in(set, op);
 	return g ? g : find_in("local", op);
 }
 
+bool
+gate_is_local(const struct gate *g)
+{
+	return !strcmp(g->set, "local");
+}
+
 /* A gate for every operation that the set sigma has one for */
+static bool
+is_full(const char *set)
+{
+	for (int k = 0; k < ngates; k++)
+		if (!strcmp(gates[k].set, "sigma") && !find_in(set, gates[k].op))
+			return false;
+	return true;
+}
+
 bool
 gates_is_set(const char *text)
 {
-	for (int k = 0; k < ngates; k++)
-		if (!strcmp(gates[k].set, "sigma") && !find_in(text, gates[k].op))
-			return !strcmp(text, "auto");
-	return true;
+	return !strcmp(text, "auto") || is_full(text);
+}
+
+const struct gate *
+gate_choice(enum op op, int k)
+{
+	for (int i = 0; i < ngates; i++)
+		if (gates[i].op == op && !gate_is_local(&gates[i]) && is_full(gates[i].set) && k-- == 0)
+			return &gates[i];
+	return NULL;
+}
+
+const char *
+gates_set(int k)
+{
+	for (int i = 0; i < ngates; i++) {
+		int before = 0;
+		while (before < i && strcmp(gates[before].set, gates[i].set))
+			before++;
+		if (before == i && is_full(gates[i].set) && k-- == 0)
+			return gates[i].set;
+	}
+	return NULL;
 }
 
 bool
@@ -53,13 +75,12 @@ gates_is_file(const char *text)
 bool
 gates_wants_folding(const struct options *opt)
 {
-	return opt && opt->gates && !strcmp(opt->gates, "suf");
+	const char *set = opt && opt->gates ? opt->gates : "auto";
+	return !strcmp(set, "auto") ? gates_set(1) != NULL : gates_is_file(set) ? gate_rules_fold(set) : !strcmp(set, "suf");
 }
 
 const char *
-gates_label(const struct options *opt)
+gates_label(const struct prog *p)
 {
-	if (!opt || !opt->gates || !strcmp(opt->gates, "auto"))
-		return "sigma";
-	return gates_is_file(opt->gates) ? "custom" : opt->gates;
+	return p->gates ? p->gates : "sigma";
 }

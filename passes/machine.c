@@ -134,44 +134,65 @@ static bool from_json(const json_t *root, struct machine *m, const char **missin
 
 /* ---- load and save -------------------------------------------------------------------------------- */
 
-static bool bad_file(const char *path, const char *why, const char *detail)
+enum { WHY = 256 };
+
+static bool explain(char *why, const char *path, const char *text, const char *detail)
 {
-	fprintf(stderr, "sufc: error: %s: %s%s [machine]\n    measure this machine again: sufc calibrate-machine\n", path, why, detail);
+	snprintf(why, WHY, "%s: %s%s", path, text, detail);
 	return false;
 }
 
-static bool load_from(const char *path, struct machine *m)
+static bool load_from(const char *path, struct machine *m, char *why)
 {
 	json_error_t err;
 	const char *missing = "";
 	json_t *root = json_load_file(path, 0, &err);
 	if (!root)
-		return bad_file(path, "expected constants of a machine: ", err.text);
+		return explain(why, path, "expected constants of a machine: ", err.text);
 	bool ok = from_json(root, m, &missing);
 	json_decref(root);
-	return ok || bad_file(path, "not the constants of this version; no good value for ", missing);
+	return ok || explain(why, path, "not the constants of this version; no good value for ", missing);
 }
 
-bool machine_load(const char *path, struct machine *m)
+bool machine_try(const char *path, struct machine *m, char *why)
 {
 	char *where = machine_path(path);
 	bool there = where && access(where, R_OK) == 0, ok = true;
 	machine_reference(m);
 	if (there)
-		ok = load_from(where, m);
+		ok = load_from(where, m, why);
 	else if (path)
-		ok = bad_file(path, "cannot read the file: ", strerror(errno));
-	else
-		fprintf(stderr, "sufc: note: times are those of a reference machine; for this one run sufc calibrate-machine\n");
+		ok = explain(why, path, "cannot read the file: ", strerror(errno));
+	if (!ok)
+		machine_reference(m);
 	free(where);
 	return ok;
+}
+
+static bool bad_file(const char *why)
+{
+	fprintf(stderr, "sufc: error: %s [machine]\n    measure this machine again: sufc calibrate-machine\n", why);
+	return false;
+}
+
+bool machine_load(const char *path, struct machine *m)
+{
+	char why[WHY];
+	return machine_try(path, m, why) || bad_file(why);
+}
+
+void machine_note(const struct machine *m)
+{
+	if (!m->measured)
+		fprintf(stderr, "sufc: note: times are those of a reference machine; for this one run sufc calibrate-machine\n");
 }
 
 bool machine_save(const char *path, const struct machine *m)
 {
 	char *where = machine_path(path);
+	char why[WHY];
 	if (!where)
-		return bad_file("~/.cache", "this user has no home folder; name a file with --machine", "");
+		return bad_file("~/.cache: this user has no home folder; name a file with --machine");
 	size_t n = strlen(where);
 	char *tmp = malloc(n + 5);
 	json_t *root = to_json(m);
@@ -181,8 +202,10 @@ bool machine_save(const char *path, const struct machine *m)
 		memcpy(tmp + n, ".tmp", 5);
 		ok = json_dump_file(root, tmp, JSON_INDENT(1) | JSON_REAL_PRECISION(6)) == 0 && rename(tmp, where) == 0;
 	}
-	if (!ok)
-		bad_file(where, "cannot write the file: ", strerror(errno));
+	if (!ok) {
+		explain(why, where, "cannot write the file: ", strerror(errno));
+		bad_file(why);
+	}
 	json_decref(root);
 	free(tmp);
 	free(where);

@@ -31,9 +31,11 @@ struct machine {
 
 double step_elements(const struct suf_step *);   /* what .elem counts */
 
-/* path NULL: the user's cache folder.  machine_load takes reference constants, with a note on standard error, when there is no file there;
- * false: an error was printed (a file that cannot be read, or is no such file). */
+/* path NULL: the user's cache folder.  machine_load takes reference constants when there is no file there; machine_note says so on
+ * standard error.  False: an error was printed (a file that cannot be read, or is no such file). */
 bool machine_load(const char *path, struct machine *);
+bool machine_try(const char *path, struct machine *, char *why); /* prints nothing; false: reference constants; why: 256 bytes */
+void machine_note(const struct machine *);
 bool machine_save(const char *path, const struct machine *); /* makes the cache folder */
 void machine_reference(struct machine *);
 void machine_print(const struct machine *, FILE *);

@@ -7,11 +7,15 @@
 
 enum weights_mode { WEIGHTS_MASKED, WEIGHTS_OWNER, WEIGHTS_PUBLIC };
 struct dim_binding { const char *name; int rank; int64_t dim[MAX_RANK]; bool symbol; }; /* --shape NAME=1x128, --dim SYMBOL=128 */
+enum objective { LEAST_TIME, LEAST_COMM, LEAST_KEY, LEAST_ROUNDS }; /* choose.h */
 struct options {
 	const char *model;               /* path of the .onnx file */
 	enum weights_mode weights;
 	int output_to;                   /* 0, 1, 2 = both */
 	const char *gates;               /* a set, "auto", or the path of a gates file (gate_rules.h) */
+	enum objective objective;        /* what gates that are chosen automatically make least */
+	const char *network;             /* that times are predicted for, as network_parse of predict.h reads it; NULL: lan */
+	const char *machine;             /* file of its constants; NULL: this user's */
 	int ring_bits, frac_bits;        /* 0: chosen by the passes (frac 12) */
 	struct dim_binding *bind; int nbind;
 	const char *calibrate;           /* .npz file or NULL */
@@ -32,8 +36,9 @@ extern const struct pass passes[];
 extern const int npasses;
 /* Runs passes from the program's stage on, ir_check after each; prints after opt->dump; stops after opt->stop_after. */
 bool run_passes(struct prog *, const struct options *, FILE *dump_to);
-
-/* The same from the pass behind `after` on; the program is as that one left it. */
+/* To the end, without checks and dumps: for a copy that is made to learn its costs. */
+bool run_passes_unchecked(struct prog *);
+/* As run_passes from the pass behind `after` on; the program is as that one left it. */
 bool run_passes_after(struct prog *, const char *after, const struct options *, FILE *dump_to);
 
 #define PASS(name, needs, gives, doc) bool pass_##name(struct prog *);
@@ -54,10 +59,13 @@ struct gate {
 extern const struct gate gates[];
 extern const int ngates;
 const struct gate *gate_find(const char *set, enum op);   /* NULL: none; set "local" is searched too */
+bool gate_is_local(const struct gate *);                     /* the only way to do it: of set "local" */
+const struct gate *gate_choice(enum op, int k);              /* the k-th gate for it in the sets that cover a model; NULL: no more */
 bool gates_is_set(const char *text);                         /* a set that covers a model, or "auto"; gates of others go into gates files */
+const char *gates_set(int k);                                /* the k-th set that covers a model; NULL: no more */
 bool gates_is_file(const char *text);                        /* no set: names a file, or looks like a path ('/' or '.') */
-bool gates_wants_folding(const struct options *);            /* the set's norms are without gamma and beta: pass fold_affine */
-const char *gates_label(const struct options *);             /* for users and programs: the set; "custom" for a gates file */
+bool gates_wants_folding(const struct options *);            /* norms are to be without gamma and beta: pass fold_affine */
+const char *gates_label(const struct prog *);                /* from stage GATE on: the set; of several: "auto", or "custom" (from a gates file) */
 #define GATE(set, name, op, klass, doc, source) bool expand_##set##_##name(struct prog *, struct node *);
 #include "gates.def"
 #undef GATE

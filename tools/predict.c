@@ -57,6 +57,8 @@ int main(int argc, char **argv)
 	struct diag *d = diag_new(stderr, a.common.json);
 	diag_quiet(d, true);
 	struct prog *p = machine_load(a.machine, &m) ? compile_model(&a.common.opt, d, &status) : NULL;
+	if (p)
+		machine_note(&m);
 	a.net.tls |= a.tls;
 	a.net.streamed |= a.streamed;
 	a.net.one_machine |= a.one;

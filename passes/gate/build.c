@@ -198,6 +198,15 @@ b_words(struct gb *g, uint64_t len)
 }
 
 const struct suf_table *
+b_known_table(struct gb *g, const char *name)
+{
+	for (struct node *n = g->at ? g->at->prev : g->p->last; n; n = n->prev)
+		if (n->op == OP_step && n->step->table && !strcmp(n->step->table->name, name))
+			return n->step->table;
+	return NULL;
+}
+
+const struct suf_table *
 b_table(struct gb *g, const char *name, uint32_t len, const int64_t *v)
 {
 	for (struct node *n = g->at ? g->at->prev : g->p->last; n; n = n->prev) {

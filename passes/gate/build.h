@@ -36,6 +36,7 @@ unsigned b_width(const struct val *);
 const struct node *b_maker(const struct val *);
 /* A constant as a weight (public constants take part in products as weights do). */
 struct val *b_weight(struct gb *, struct val *, unsigned bits);
+const struct suf_table *b_known_table(struct gb *, const char *name); /* one that a step before uses; NULL: none */
 const struct suf_table *b_table(struct gb *, const char *name, uint32_t len, const int64_t *v); /* copied; equal ones are shared */
 int64_t *b_words(struct gb *, uint64_t len);
 

@@ -52,11 +52,15 @@ mean(struct gb *g, struct val *x, const struct suf_rows *rows, unsigned f)
 static const struct suf_table *
 rsqrt_table(struct gb *g, unsigned f, uint64_t d)
 {
+	const char *name = arena_printf(g->p->arena, "rsqrt_d%llu_f%u", (unsigned long long)d, f);
+	const struct suf_table *known = b_known_table(g, name);
+	if (known)
+		return known;
 	int64_t *t = b_words(g, 1u << 13);
 	for (int m = 0; m < 128; m++)
 		for (int k = 0; k < 64; k++)
 			t[k + 64 * m] = (int64_t)(ldexp(1, 2 * (int)f) / sqrt(ldexp(m + 128.5, k - 7) / (double)d));
-	return b_table(g, arena_printf(g->p->arena, "rsqrt_d%llu_f%u", (unsigned long long)d, f), 1u << 13, t);
+	return b_table(g, name, 1u << 13, t);
 }
 
 /* 2^f / sqrt(v / d) in units of the input, v > 0 a sum of d squares */

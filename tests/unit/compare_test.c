@@ -42,8 +42,8 @@ compare_stack(struct comparison *c, const char *name, int seq, int n, const char
 	const struct stack_kind *kind = stack_find(name);
 	static char words[3][24] = { "sufc compare", "mine.onnx", "--gates=it's <b>" };
 	static char *argv[] = { words[0], words[1], words[2] };
-	struct options opt = { .model = "dir/<model>&.onnx", .gates = "sigma", .output_to = 1, .ring_bits = kind->ring_bits };
-	assert_true(compare_init(c, &opt, machine_file, network, 3, argv));
+	struct options opt = { .model = "dir/<model>&.onnx", .gates = "sigma", .output_to = 1, .ring_bits = kind->ring_bits, .machine = machine_file, .network = network };
+	assert_true(compare_init(c, &opt, 3, argv));
 	for (int k = 0; k < n; k++) {
 		struct diag *d = diag_new(stderr, false);
 		diag_quiet(d, true);

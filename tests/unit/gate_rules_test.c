@@ -31,7 +31,7 @@ many_find(const char *set, enum op op)
 	const struct gate *local = NULL;
 	for (int k = 0; k < MANY; k++)
 		if (many[k].op == op) {
-			if (!strcmp(many[k].set, strcmp(set, "auto") ? set : "sigma"))
+			if (!strcmp(many[k].set, set))
 				return &many[k];
 			if (!strcmp(many[k].set, "local"))
 				local = &many[k];
@@ -45,6 +45,7 @@ many_find(const char *set, enum op op)
 #define gate_rules_read many_read
 #define gate_rules_pick many_pick
 #define gate_rules_default many_default
+#define gate_rules_fold many_fold
 #define gate_rules_write many_write
 #define edit_distance many_distance
 #include "passes/gate_rules.c"
@@ -91,16 +92,18 @@ teardown(struct model *m)
 	free(m->log);
 }
 
-/* The gate of a node is `want`, SET.GATE. */
+/* The gate of a node is `want`, SET.GATE or auto. */
 static void
 picks(struct model *m, const struct gate_rules *rules, const char *node, const char *want)
 {
 	for (const struct node *n = m->p->first; n; n = n->next)
 		if (!strcmp(n->loc.node, node)) {
-			const struct gate *g = many_pick(rules, n);
-			char have[64];
-			assert_non_null(g);
-			snprintf(have, sizeof have, "%s.%s", g->set, g->name);
+			bool chosen;
+			const struct gate *g = many_pick(rules, n, &chosen);
+			char have[64] = "auto";
+			assert_int_equal(g == NULL, chosen);
+			if (g)
+				snprintf(have, sizeof have, "%s.%s", g->set, g->name);
 			assert_string_equal(have, want);
 			return;
 		}
@@ -124,10 +127,48 @@ later_rules_win(void **state)
 	picks(&m, r, "layer.1.softmax", "small.softmax"); /* rules for nodes first; the last of them */
 	picks(&m, r, "layer.0.gelu", "small.gelu");
 	picks(&m, r, "layer.1.gelu", "small.gelu");       /* quick has no gate for it: the rule does not speak of it */
-	picks(&m, r, "layer.0.qkv", "sigma.matmul");      /* no rule: the default */
-	picks(&m, r, "layer.1.sum1", "local.add");
+	picks(&m, r, "layer.0.qkv", "auto");              /* no rule: the default */
 	assert_string_equal(many_default(r), "auto");
 	teardown(&m);
+}
+
+/* Rules for values win over rules for nodes; auto takes a rule back. */
+static void
+values_and_auto(void **state)
+{
+	(void)state;
+	struct model m;
+	setup(&m, "value layer.1.soft* quick\n"
+	          "node layer.1.softmax small\n"
+	          "op gelu small\n"
+	          "node layer.1.gelu auto\n"
+	          "value layer.0.softmax auto\n"
+	          "node layer.0.softmax small\n"
+	          "default sigma\n");
+	struct gate_rules *r = many_read(m.p, path);
+	assert_non_null(r);
+	picks(&m, r, "layer.0.softmax", "auto");
+	picks(&m, r, "layer.1.softmax", "quick.softmax");
+	picks(&m, r, "layer.0.gelu", "small.gelu");
+	picks(&m, r, "layer.1.gelu", "auto");
+	picks(&m, r, "layer.0.qkv", "sigma.matmul");
+	teardown(&m);
+}
+
+static void
+folding(void **state)
+{
+	(void)state;
+	struct model m;
+	setup(&m, "# fold_affine\nop gelu sigma\n");
+	assert_non_null(many_read(m.p, path));
+	assert_false(many_fold(path));
+	teardown(&m);
+	setup(&m, "op gelu sigma\n  fold_affine \r\n");
+	assert_non_null(many_read(m.p, path));
+	assert_true(many_fold(path));
+	teardown(&m);
+	assert_false(many_fold("/nowhere/x.gates"));
 }
 
 static void
@@ -140,6 +181,7 @@ defaults(void **state)
 	assert_non_null(r);
 	picks(&m, r, "layer.0.softmax", "sigma.softmax");
 	picks(&m, r, "layer.1.softmax", "small.softmax");
+	picks(&m, r, "layer.1.sum1", "local.add");
 	assert_string_equal(many_default(r), "small");
 	teardown(&m);
 }
@@ -156,11 +198,14 @@ errors(void **state)
 		{ "op softmax small.sofmax", "1: error: there is no gate set or gate 'small.sofmax'", "small.softmax, " },
 		{ "op softmax small.gelu", "1: error: the gate small.gelu is one for 'gelu', not for 'softmax'", NULL },
 		{ "node */* small.softmax", "1: error: no node", "nodes with gates" },
+		{ "value layer.0.quv small", "1: error: no value with gates is called 'layer.0.quv'", "values with gates: layer.0.qkv" },
+		{ "value layer.0.qkv small", "1: error: small has no gate for the value", "its operations: matmul" },
+		{ "node layer.0.sum1 auto", "1: error: no node with gates", NULL },
 		{ "node layer.0.qkv small", "1: error: small has no gate for the node 'layer.0.qkv'", "its operations: matmul" },
 		{ "node layer.0.gelu small.softmax", "1: error: small.softmax has no gate for the node", "its operations: gelu" },
 		{ "default small.gelu", "1: error: there is no gate set 'small.gelu'", "gate sets: small, " },
 		{ "op add sigma", "1: error: there is no operation 'add' with gates", NULL },
-		{ "softmax sigma", "1: error: expected 'default SET', 'op OPERATION GATE' or 'node NAME GATE', found 'softmax sigma'", NULL },
+		{ "softmax sigma", "1: error: expected 'default SET', 'op OPERATION GATE', 'node NAME GATE' or 'value NAME GATE', found 'softmax sigma'", NULL },
 		{ "node softmax", "1: error: expected", NULL },
 		{ "default small sigma", "1: error: expected", NULL },
 	};
@@ -202,6 +247,8 @@ written_rules_choose_the_same(void **state)
 			n->gate = &many[7];
 		else if (!strcmp(n->loc.node, "a b*"))
 			n->gate = &many[6];
+		else if (!strcmp(n->loc.node, "layer.0.softmax")) /* now a matter of values: the same name and operation, another gate */
+			n->loc.node = "layer.1.softmax";
 	FILE *f = fopen(path, "w");
 	many_write(m.p, f);
 	fclose(f);
@@ -210,7 +257,7 @@ written_rules_choose_the_same(void **state)
 	if (!r)
 		fail_msg("%s", m.log);
 	for (const struct node *n = m.p->first; n; n = n->next)
-		assert_ptr_equal(many_pick(r, n), n->gate);
+		assert_ptr_equal(many_pick(r, n, &(bool){ false }), n->gate);
 	teardown(&m);
 }
 
@@ -228,7 +275,7 @@ passes_take_a_file(void **state)
 		struct prog *p = stack_new(kind, 8, &opt, m.d);
 		assert_true(run_passes(p, &opt, stdout));
 		prog_cost(p, &cost[k]);
-		assert_string_equal(gates_label(&opt), k ? "custom" : "sigma");
+		assert_string_equal(gates_label(p), "sigma");
 		ir_free(p);
 		teardown(&m);
 	}
@@ -267,7 +314,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(later_rules_win), cmocka_unit_test(defaults), cmocka_unit_test(errors), cmocka_unit_test(written_rules_choose_the_same),
+		cmocka_unit_test(later_rules_win), cmocka_unit_test(values_and_auto), cmocka_unit_test(folding), cmocka_unit_test(defaults), cmocka_unit_test(errors), cmocka_unit_test(written_rules_choose_the_same),
 		cmocka_unit_test(passes_take_a_file), cmocka_unit_test(files_and_sets), cmocka_unit_test(distances),
 	};
 	return cmocka_run_group_tests(tests, make_path, drop_path);

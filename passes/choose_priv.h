@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * choose_priv.h -- what choose.c and choose_groups.c share.
+ */
+#ifndef SUFC_CHOOSE_PRIV_H
+#define SUFC_CHOOSE_PRIV_H
+#include "passes/choose.h"
+
+struct group {
+	const struct node *first;
+	int nodes;
+	const struct gate **gate; int ngate; /* gate_choice() */
+	bool ranges_differ;              /* its nodes' values have ranges of different sizes */
+};
+struct pair { int a, b; };               /* a < b */
+
+/* The nodes without a gate, in groups; both in program order. */
+struct groups {
+	int nnode;
+	struct node **node;
+	int *of;                         /* by node: its group; -1: it has a gate */
+	uint64_t *range;                 /* by node: sizes of its values' ranges */
+	bool *by_range;                  /* by node: ranges count */
+	struct group *v; int n;
+	struct pair *pair; int npair;    /* neighbours */
+};
+void groups_init(struct groups *, struct arena *, const struct prog *);
+/* Again, after by_range was changed. */
+void groups_make(struct groups *, struct arena *, const struct prog *);
+#endif
