@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * stream_test.c -- no word of a stream serves two purposes: dealer and parties run the example programs while every
+ * stream_test.c -- no word of a stream serves two purposes: dealer and parties run examples and all steps while every
  * request for words is written down (the linker puts recorders around prg_stream and suf_step), and each must be the one
  * that steps.def gives its step.  Seeds, sessions and key ids of one keygen differ.
  */
@@ -13,6 +13,7 @@
 #include "key.h"
 #include "step_harness.h"
 #include "small_program.h"
+#include "view_programs.h"
 #include <cmocka.h>
 #include "frontend/onnx.h"
 #include "passes/exec.h"
@@ -274,6 +275,28 @@ test_examples(void **state)
 	}
 }
 
+/* Every kind of step that opens or deals, over more than one block. */
+static void
+test_steps(void **state)
+{
+	(void)state;
+	for (int k = 0; k < VIEW_PROGRAMS; k++) {
+		struct harness h;
+		char what[256];
+		uint64_t asked;
+		harness_init(&h);
+		view_secrets((uint64_t)k);
+		view_program[k].make(&h, SUF_BLOCK + 8);
+		record_start();
+		harness_run(&h);
+		const unsigned bad = record_end(what, &asked);
+		if (bad)
+			fail_msg("%s: %u breaches; the first: %s", view_program[k].name, bad, what);
+		assert_true(asked > SUF_BLOCK);
+		harness_free(&h);
+	}
+}
+
 /* Steps or parts that share a name for their words must be seen. */
 static void
 test_it_sees(void **state)
@@ -369,6 +392,6 @@ test_seeds_differ(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_examples), cmocka_unit_test(test_it_sees), cmocka_unit_test(test_seeds_differ) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_examples), cmocka_unit_test(test_steps), cmocka_unit_test(test_it_sees), cmocka_unit_test(test_seeds_differ) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
