@@ -152,7 +152,11 @@ print_error(const struct descriptor *d, const struct desc_error *e)
 	printf("verified   %llu inputs of %u fraction bits, %s\n", (unsigned long long)e->points, d->in,
 	       inputs > ldexp(1, DESC_VERIFY_BITS) ? "both ends of equal intervals" : "all there are");
 	const struct desc_cost c = descriptor_cost(d, RING);
-	printf("cost       about %.0f bytes of key and %.0f sent by each party for one element in a ring of %d bits\n", c.key, c.sent, (int)RING);
+	if (isfinite(c.total))
+		printf("cost       each party, one element, in a ring of %d bits: %.0f bytes of key, %.1f sent, %.0f AES blocks, %.0f additions; %d rounds\n", (int)RING,
+		       c.key, c.sent, c.aes, c.adds, c.rounds);
+	else
+		printf("cost       a ring of %d bits is too small for it; sufc --report has the costs of a program\n", (int)RING);
 }
 
 static void print_descriptor(const void *d, FILE *to) { descriptor_print(d, to); }

@@ -17,9 +17,9 @@ line(const struct descriptor *d, int side, unsigned in, int64_t x)
 static int64_t
 eval_table(const struct descriptor *d, unsigned in, int64_t x)
 {
-	const int64_t h = x >> (in - d->e), k = h - d->first;
-	const int64_t base = line(d, h >= d->split, in, x);
-	return k >= 0 && k < (int64_t)d->ncell ? base + d->cell[k] : base;
+	const int64_t h = x >> (in - d->e), k = h - d->first, n = d->ncell, base = line(d, h >= d->split, in, x);
+	const bool inside = (k >= 0 || d->tail[0].kind == TAIL_NONE) && (k < n || d->tail[1].kind == TAIL_NONE);
+	return n && inside ? base + d->cell[k & (n - 1)] : base; /* no input beyond an end: the cells go round there */
 }
 
 static const struct piece *

@@ -31,7 +31,7 @@ struct descriptor {
 	unsigned in, out;                /* fraction bits: of the inputs that the error is stated for, of results */
 	struct tail tail[2];             /* left, right */
 	/* TABLE: result = tail of the side of `split` + cell[h - first], h = floor(x 2^e), if there is such a cell.
-	 * ncell is 0 or a power of two.  first and split count cells from 0. */
+	 * ncell is 0 or a power of two.  first and split count cells from 0.  Beyond an end with tail NONE cells repeat. */
 	unsigned e; uint32_t ncell; int64_t first, split; const int64_t *cell;
 	/* PIECES: the first one begins at lo */
 	unsigned frac, scale, degree; int npiece; const struct piece *piece;
@@ -84,8 +84,8 @@ struct descriptor *desc_table(struct arena *, const struct descriptor *, unsigne
 /* descriptor_pieces.c: NULL: none of at most DESC_MAX_PIECES pieces of this degree. */
 struct descriptor *desc_pieces(struct arena *, const struct descriptor *, unsigned degree);
 /* descriptor_cost.c: bytes of key and of messages, of one element and party, in a ring of n bits with inputs of d->in fraction
- * bits; total: key and both parties' messages. */
-struct desc_cost { double key, sent, total; };
+ * bits; AES blocks and additions of each; rounds.  total compares forms, in bytes of key; infinite: the ring is too small. */
+struct desc_cost { double key, sent, aes, adds, total; int rounds; };
 struct desc_cost descriptor_cost(const struct descriptor *, unsigned n);
 
 /* descriptor_builtin.c: rows of descriptors.def. */

@@ -1,92 +1,66 @@
 /* SPDX-License-Identifier: Apache-2.0
- * descriptor_cost.c -- what a descriptor's gate takes, estimated for choosing between forms: comparison trees, one-hot
- * trees and hidden words (docs/suf.md); `sufc --report` has the exact numbers of a program.
+ * descriptor_cost.c -- what a descriptor's gate takes: the costs of its steps (steps.def), in a program of its own.
  */
 #include <math.h>
-#include "dpf.h"
+#include <stdlib.h>
 #include "passes/descriptor.h"
+#include "passes/passes.h"
+#include "run.h"
 
-/* Bytes of one element's tree over b bits. */
-static double
-tree(unsigned b)
+enum { COUNT = 8192 };           /* elements: whole bytes, and both parties alike */
+enum { ONLINE = 8, ADDS = 8 };   /* a byte online is worth so many of key; so many additions one; an AES block is worth one */
+
+/* One operation on COUNT elements, at stage SCHED; false: the ring is too small. */
+static bool
+expanded(struct prog *p, const struct descriptor *d, unsigned n)
 {
-	return b ? (double)dpf_key_bytes(b, 1024) / 1024 : 0;
+	const int64_t dim = COUNT;
+	struct type in = { .sec = SEC_SECRET, .bits = (uint8_t)n, .frac = (uint8_t)d->in }, out = { .sec = SEC_SECRET, .bits = (uint8_t)n, .frac = (uint8_t)d->out };
+	struct val *x = ir_val(p, "x", DT_F32, in, 1, &dim), *y = ir_val(p, "y", DT_F32, out, 1, &dim);
+	ir_add_input(p, x);
+	struct node *act = ir_node(p, NULL, OP_act, NULL, 1, &x, 1, &y);
+	act->desc = d;
+	act->gate = gate_find("suf", OP_act);
+	act->klass = act->gate->klass;
+	ir_set_int(p, act, ATTR_shift, (int64_t)d->in - (int64_t)d->out);
+	ir_add_output(p, y);
+	p->stage = STAGE_GATE;
+	return pass_expand(p) && pass_schedule(p);
 }
 
-static unsigned
-log2_up(uint32_t n)
+static void
+add_steps(const struct prog *p, struct desc_cost *c)
 {
-	unsigned k = 0;
-	while ((uint64_t)1 << k < n)
-		k++;
-	return k;
-}
-
-static struct desc_cost
-table_cost(const struct descriptor *d, unsigned n)
-{
-	const bool split = descriptor_split_needed(d), slope = d->tail[0].slope || d->tail[1].slope, shift = slope && d->in > d->out;
-	const unsigned s = d->in - d->e, w = descriptor_cell_bits(d), bits = (d->ncell > 0 ? 1u : 0u) + split;
-	struct desc_cost c = { .sent = n };              /* in bits until the end */
-	if (shift) {                                     /* carry of the line; slope, intercepts, gap */
-		c.key += tree(d->in - d->out) + 6.0 * n / 8;
-		c.sent += 1;
+	for (const struct node *n = p->first; n; n = n->next) {
+		if (n->step->op == SUF_input || n->step->op == SUF_output)
+			continue;
+		const struct suf_step s = cost_step(n);
+		const struct suf_cost k = suf_step_cost(&s, 1);
+		c->key += (double)(k.key[0] + k.key[1]) / 2 / COUNT;
+		c->sent += (double)(k.sent[0] + k.sent[1]) / 2 / COUNT;
+		c->aes += (double)k.prg[SUF_P0] / COUNT;
+		c->adds += (double)k.mul_adds[SUF_P0] / COUNT;
 	}
-	if (bits) {                                      /* carry; each bit for both carries, and the bit itself */
-		c.key += tree(s) + tree(n - s);
-		c.sent += (s ? 1 + bits : 0) + bits;
-	}
-	if (d->ncell) {
-		c.key += 2 * tree(log2_up(d->ncell)) + (8.0 * n + 4.0 * (n - w) + w) / 8;
-		c.sent += w;
-	}
-	c.key += split ? n / 8.0 : 0;
-	c.sent /= 8;
-	return c;
-}
-
-/* Bits of the largest |value| in 2^-scale, with sign and gap. */
-static unsigned
-pieces_ring(const struct descriptor *d, unsigned n)
-{
-	const unsigned in = d->frac > d->out ? d->frac : d->out;
-	const double lo = ldexp(d->lo, (int)d->frac), hi = ldexp(d->hi, (int)d->frac), step = fmax(1, (hi - lo) / 4096);
-	double most = 1;
-	for (double t = lo; t < hi; t += step)
-		most = fmax(most, fabs((double)descriptor_eval(d, in, (int64_t)t * ((int64_t)1 << (in - d->frac)))));
-	double bits = log2(most) + d->scale - d->out;
-	for (int side = 0; side < 2; side++)
-		if (d->tail[side].kind == TAIL_LINE && d->tail[side].slope)
-			bits = fmax(bits, (double)n - (d->in - d->frac) + d->scale - d->frac - 2);
-	return (unsigned)fmin(64, ceil(bits) + 2);
-}
-
-static struct desc_cost
-pieces_cost(const struct descriptor *d, unsigned n)
-{
-	const unsigned cut = d->in - d->frac, m = n - cut, ring = pieces_ring(d, n), words = (d->degree + 1) * ring;
-	const int parts = d->npiece + (d->tail[0].kind == TAIL_LINE) + (d->tail[1].kind == TAIL_LINE);
-	struct desc_cost c = { .key = words / 8.0, .sent = ring };
-	if (parts > 1) {                                 /* every part for both values of the wrap bit */
-		c.key = tree(m) + 2.0 * parts * words / 8;
-		c.sent += log2_up((uint32_t)parts) + 1;
-	}
-	if (cut) {
-		c.key += tree(cut) + (1 + 3.0 * m) / 8;
-		c.sent += 1 + m;
-	}
-	if (d->scale > d->out) {
-		c.key += tree(d->scale - d->out) + (1 + 3.0 * n) / 8;
-		c.sent += 1 + n;
-	}
-	c.sent /= 8;
-	return c;
+	c->rounds = p->nrounds - 1;          /* the first one brings the input */
+	c->total = c->key + ONLINE * 2 * c->sent + c->aes + c->adds / ADDS;
 }
 
 struct desc_cost
 descriptor_cost(const struct descriptor *d, unsigned n)
 {
-	struct desc_cost c = d->form == DESC_TABLE ? table_cost(d, n) : pieces_cost(d, n);
-	c.total = c.key + 2 * c.sent;
+	struct desc_cost c = { .total = INFINITY };
+	char *text = NULL;
+	size_t size;
+	FILE *to = open_memstream(&text, &size);
+	if (!to)
+		arena_out_of_memory(sizeof *to);
+	struct diag *diag = diag_new(to, false);
+	struct prog *p = ir_new("cost", NULL, diag);
+	if (expanded(p, d, n))
+		add_steps(p, &c);
+	ir_free(p);
+	diag_free(diag);
+	fclose(to);
+	free(text);
 	return c;
 }

@@ -277,6 +277,17 @@ fit_table(struct arena *a, const struct descriptor *d, struct desc_log *log)
 
 /* ---- the cheaper form ---------------------------------------------------------------- */
 
+static bool
+say_cost(struct desc_log *log, const struct descriptor *d, const char *what)
+{
+	const struct desc_cost c = descriptor_cost(d, RING);
+	if (isfinite(c.total))
+		desc_say(log, "%s: %.0f bytes of key, %.1f sent, %.0f AES blocks, %.0f additions", what, c.key, c.sent, c.aes, c.adds);
+	else
+		desc_say(log, "%s: does not fit a ring of %d bits", what, (int)RING);
+	return isfinite(c.total);
+}
+
 static struct descriptor *
 fit_pieces(struct arena *a, const struct descriptor *d, struct desc_log *log)
 {
@@ -287,7 +298,8 @@ fit_pieces(struct arena *a, const struct descriptor *d, struct desc_log *log)
 			desc_say(log, "pieces of degree %u: more than %d, or not within %g", degree, (int)DESC_MAX_PIECES, d->max_error);
 			continue;
 		}
-		desc_say(log, "%d pieces of degree %u: %.0f bytes", t->npiece, degree, descriptor_cost(t, RING).total);
+		if (!say_cost(log, t, arena_printf(a, "%d pieces of degree %u", t->npiece, degree)))
+			continue;
 		if (!best || descriptor_cost(t, RING).total < descriptor_cost(best, RING).total)
 			best = t;
 	}
@@ -328,7 +340,7 @@ descriptor_fit(struct arena *a, const struct descriptor *want, unsigned in, unsi
 	if (d.form != DESC_PIECES)
 		table = fit_table(a, &d, log);
 	if (table && d.form == DESC_AUTO)
-		desc_say(log, "table of %u cells: %.0f bytes", table->ncell, descriptor_cost(table, RING).total);
+		say_cost(log, table, arena_printf(a, "table of %u cells", table->ncell));
 	if (d.form == DESC_PIECES || (d.form == DESC_AUTO && !(table && table->ncell == 0)))
 		pieces = fit_pieces(a, &d, log);
 	if (!table && !pieces) {

@@ -105,6 +105,11 @@ struct val *b_select_shift(struct gb *, struct val *bit, struct val *x, unsigned
  * frac + log2(longest) + 3 bits or more.  Relative error at most 10^-3 if out >= 10 + log2(longest); else 5 * 10^-4 and half a unit. */
 struct val *b_reciprocal_row(struct gb *, struct val *sum, uint64_t longest, unsigned frac, unsigned out, unsigned m);
 
+/* --- suf_act.c --------------------------------------------------------------------------------------- */
+/* descriptor_eval(d, in, x) mod 2^m, opened; x has `in` fraction bits, |x| < 2^(n-2).  NULL: an error was reported. */
+struct descriptor;
+struct val *gate_descriptor(struct gb *, struct val *x, const struct descriptor *, unsigned in, unsigned m);
+
 /* Larger pieces shared by several gates: act.c, norm.c, softmax.c. */
 bool gate_relu_minus(struct gb *, const char *name, unsigned clip_bits, double (*diff)(double));
 bool gate_odd(struct gb *, const char *name, unsigned step_bits, unsigned clip_bits, double offset, double (*half)(double));

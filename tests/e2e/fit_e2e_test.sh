@@ -43,6 +43,22 @@ done
 printf 'suf-descriptor 1\nname foo\nop Foo\nfunction x*tanh(softplus(x))\ndomain -8 8\nmax-error 0.01\n' >foo.suf
 "$sufc" "$models/act_foo.onnx" --descriptor foo.suf --dump=fuse_unary --stop-after=fuse_unary >out 2>message || bad "an operator of another domain" message
 grep -q 'using "foo"' out && grep -q 'attribute steps is not looked at' message || bad "an operator of another domain" out message
+for name in mish parts log; do
+	"$sufc" verify "$models/act_$name.onnx" --descriptor mish.suf --ring-bits=45 --input "x=$models/act_x.npy" -q >out || bad "act_$name.onnx: verify" out
+	grep -q 'parties, dealer and simulation agree on .* and on the outputs, bit for bit' out || bad "act_$name.onnx: parties and simulation" out
+	awk '$1 == "a" && $4 <= 0.01 { ok = 1 } END { exit !ok }' out || bad "act_$name.onnx: the error of the activation is above the promised one" out
+done
+"$sufc" compare "$models/act_mish.onnx" --descriptor mish.suf --ring-bits=45 -q >out 2>message || bad "compare with a descriptor" out message
+
+say "== from a text file to a private run, as docs/suf.md says"
+mkdir walk
+sed -n '/^## Mish, from a text file/,$p' "$root/docs/suf.md" | sed -n '/^```sh$/,/^```$/p' | sed '1d;$d' >walk/commands
+cp "$models/act_parts.onnx" walk/model.onnx
+cp "$models/act_x.npy" walk/x.npy
+(cd walk && PATH=$build:$PATH timeout 120 bash -e commands) >out 2>message || bad "the commands of docs/suf.md" message
+"$build/npy" close walk/y.npy "$models/act_y.npy" 0.01 >out || bad "the private result is not that of the float model" out
+
+say "== refusals of descriptors"
 refused "an undescribed operator" 2 "describe it: --descriptor" "$sufc" "$models/act_foo.onnx" -o party.c
 refused "an undescribed function" 2 "describe that: --descriptor" "$sufc" "$models/act_parts.onnx" -o party.c
 refused "a descriptor that is not there" 3 "none.suf.*cannot read" "$sufc" "$models/act_mish.onnx" --descriptor none.suf -o party.c
