@@ -25,7 +25,7 @@ const struct stack_kind *stack_find(const char *name)
 	return NULL;
 }
 
-struct stack { struct prog *p; const struct stack_kind *kind; int64_t seq; int layer; };
+struct stack { struct prog *p; const struct stack_kind *kind; int64_t seq; int layer; uint64_t random; /* 0: absent weights */ };
 
 static const char *name_of(struct stack *s, const char *part)
 {
@@ -39,26 +39,45 @@ static struct node *node(struct stack *s, enum op op, const char *part, int rank
 	return ir_node(s->p, NULL, op, &loc, nin, in, 1, &out);
 }
 
-static struct val *weight(struct stack *s, const char *part, int64_t rows, int64_t cols)
+/* Sums of four uniform numbers: normal enough. */
+void stack_random(uint64_t *state, int64_t count, double mean, double deviation, float *to)
 {
-	return ir_absent(s->p, name_of(s, part), rows ? 2 : 1, rows ? (int64_t[]){ rows, cols } : &cols);
+	const double scale = deviation * sqrt(3) / 65536;
+	for (int64_t i = 0; i < count; i++) {
+		uint64_t z = *state += 0x9e3779b97f4a7c15; /* splitmix64 */
+		z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+		z = (z ^ z >> 27) * 0x94d049bb133111eb;
+		z ^= z >> 31;
+		const int64_t sum = (int64_t)((z & 0xffff) + (z >> 16 & 0xffff) + (z >> 32 & 0xffff) + (z >> 48)) - 2 * 65535;
+		to[i] = (float)(mean + scale * (double)sum);
+	}
+}
+
+static struct val *weight(struct stack *s, const char *part, int64_t rows, int64_t cols, double mean, double deviation)
+{
+	const int64_t dim[2] = { rows ? rows : cols, cols }, count = rows ? rows * cols : cols;
+	if (!s->random)
+		return ir_absent(s->p, name_of(s, part), rows ? 2 : 1, dim);
+	float *data = arena_alloc(s->p->arena, (size_t)count * sizeof *data);
+	stack_random(&s->random, count, mean, deviation, data);
+	return ir_const(s->p, name_of(s, part), DT_F32, SEC_WEIGHT, rows ? 2 : 1, dim, data);
 }
 
 static struct val *linear(struct stack *s, const char *part, struct val *x, int64_t cols)
 {
 	const char *bias = arena_printf(s->p->arena, "%s.bias", part);
-	struct val *in[3] = { x, weight(s, arena_printf(s->p->arena, "%s.weight", part), x->dim[1], cols) };
+	struct val *in[3] = { x, weight(s, arena_printf(s->p->arena, "%s.weight", part), x->dim[1], cols, 0, 0.02) };
 	if (!s->kind->llama)
-		in[2] = weight(s, bias, 0, cols);
+		in[2] = weight(s, bias, 0, cols, 0, 0.01);
 	return node(s, OP_matmul, part, 2, (int64_t[]){ s->seq, cols }, in[2] ? 3 : 2, in)->out[0];
 }
 
 static struct val *norm(struct stack *s, const char *part, struct val *x)
 {
 	const int64_t d = x->dim[1];
-	struct val *in[3] = { x, weight(s, arena_printf(s->p->arena, "%s.gamma", part), 0, d) };
+	struct val *in[3] = { x, weight(s, arena_printf(s->p->arena, "%s.gamma", part), 0, d, 1, 0.1) };
 	if (!s->kind->llama)
-		in[2] = weight(s, arena_printf(s->p->arena, "%s.beta", part), 0, d);
+		in[2] = weight(s, arena_printf(s->p->arena, "%s.beta", part), 0, d, 0, 0.01);
 	struct node *n = node(s, in[2] ? OP_layernorm : OP_rmsnorm, part, 2, x->dim, in[2] ? 3 : 2, in);
 	ir_set_f64(s->p, n, ATTR_eps, 1e-5);
 	return n->out[0];
@@ -162,7 +181,12 @@ static struct val *feed_forward(struct stack *s, struct val *x)
 
 struct prog *stack_new(const struct stack_kind *kind, int64_t seq, const struct options *opt, struct diag *d)
 {
-	struct stack s = { .p = ir_new(kind->name, opt, d), .kind = kind, .seq = seq };
+	return stack_weighted(kind, seq, 0, opt, d);
+}
+
+struct prog *stack_weighted(const struct stack_kind *kind, int64_t seq, uint64_t seed, const struct options *opt, struct diag *d)
+{
+	struct stack s = { .p = ir_new(kind->name, opt, d), .kind = kind, .seq = seq, .random = seed };
 	const int64_t dim[2] = { seq, kind->hidden };
 	struct val *x = ir_val(s.p, "x", DT_F32, (struct type){ .sec = SEC_SECRET }, 2, dim);
 	const bool after = !kind->causal;
