@@ -13,7 +13,8 @@ enum { ARENA_BLOCK = 1 << 18, ARENA_ALIGN = 16 };
 
 struct arena_block { struct arena_block *next; size_t used, size; };
 struct arena_hook { void (*fn)(void *); void *arg; struct arena_hook *next; };
-struct arena { struct arena_block *block; struct arena_hook *hook; };
+struct arena_memo { const char *key; const void *value; struct arena_memo *next; };
+struct arena { struct arena_block *block; struct arena_hook *hook; struct arena *elder; struct arena_memo *memo; };
 
 static size_t
 round_up(size_t n)
@@ -35,6 +36,38 @@ arena_new(void)
 	if (!a)
 		arena_out_of_memory(sizeof *a);
 	return a;
+}
+
+struct arena *
+arena_younger(struct arena *elder)
+{
+	struct arena *a = arena_new();
+	a->elder = arena_elder(elder);
+	return a;
+}
+
+struct arena *
+arena_elder(struct arena *a)
+{
+	return a->elder ? a->elder : a;
+}
+
+const void *
+arena_known(struct arena *a, const char *key)
+{
+	for (const struct arena_memo *m = arena_elder(a)->memo; m; m = m->next)
+		if (!strcmp(m->key, key))
+			return m->value;
+	return NULL;
+}
+
+void
+arena_remember(struct arena *a, const char *key, const void *value)
+{
+	a = arena_elder(a);
+	struct arena_memo *m = arena_alloc(a, sizeof *m);
+	*m = (struct arena_memo){ arena_strdup(a, key), value, a->memo };
+	a->memo = m;
 }
 
 /* Hooks run in reverse order of their registration, before the memory goes. */

@@ -73,7 +73,7 @@ struct prog *
 ir_clone(const struct prog *original, struct diag *diag)
 {
 	const struct store *from = store_of(original);
-	struct arena *a = arena_new();
+	struct arena *a = arena_younger(original->arena);
 	struct store *to = copy(a, from, sizeof *from);
 	struct prog *p = &to->prog;
 	p->arena = a;

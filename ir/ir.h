@@ -116,6 +116,12 @@ struct prog {                /* the one data structure every pass takes */
 struct arena *arena_new(void);
 void arena_free(struct arena *);
 _Noreturn void arena_out_of_memory(size_t bytes);             /* says so and exits 3 */
+/* What depends on its parameters alone and takes time, such as a fitted table, is made once: it lives in the elder arena and is found by
+ * its key from there and from all younger ones, those of copies of a program (ir_clone).  Nobody changes it. */
+struct arena *arena_younger(struct arena *elder);             /* goes before its elder does */
+struct arena *arena_elder(struct arena *);                    /* itself, if it has none */
+const void *arena_known(struct arena *, const char *key);     /* NULL: not yet */
+void arena_remember(struct arena *, const char *key, const void *value);
 void *arena_alloc(struct arena *, size_t bytes);              /* zeroed, 16-byte aligned; never NULL (exits 3 when out of memory) */
 char *arena_strdup(struct arena *, const char *);
 char *arena_printf(struct arena *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -171,7 +177,7 @@ struct node *ir_user(const struct prog *, const struct val *);  /* the only user
 double ir_elem(const struct val *, int64_t i);                  /* element i of a constant, as double */
 void ir_floats(const struct val *, float *to);                  /* all elements of a F32 constant, its factors applied */
 
-/* clone.c: a copy at any stage, with its own arena and diag.  Elements of constants, tables, names and places are the original's,
+/* clone.c: a copy at any stage, with its own (younger) arena and diag.  Elements of constants, tables, names and places are the original's,
  * which has to live longer. */
 struct prog *ir_clone(const struct prog *, struct diag *);
 

@@ -102,5 +102,6 @@ extern const int ndesc_builtins;
 const struct desc_builtin *desc_builtin_find(const char *name);
 /* What a row asks for, not fitted; its fixed form. */
 struct descriptor *desc_builtin_want(struct arena *, const struct desc_builtin *);
+const struct descriptor *desc_builtin_get(struct arena *, const char *name, unsigned in, unsigned out); /* the same, made once (arena_remember) */
 struct descriptor *desc_builtin_make(struct arena *, const struct desc_builtin *, unsigned in, unsigned out); /* BUG if it cannot be made */
 #endif

@@ -39,6 +39,18 @@ desc_builtin_want(struct arena *a, const struct desc_builtin *b)
 	return d;
 }
 
+const struct descriptor *
+desc_builtin_get(struct arena *a, const char *name, unsigned in, unsigned out)
+{
+	const char *key = arena_printf(a, "descriptor %s %u %u", name, in, out);
+	const struct descriptor *known = arena_known(a, key);
+	if (!known) {
+		known = desc_builtin_make(arena_elder(a), desc_builtin_find(name), in, out);
+		arena_remember(a, key, known);
+	}
+	return known;
+}
+
 struct descriptor *
 desc_builtin_make(struct arena *a, const struct desc_builtin *b, unsigned in, unsigned out)
 {

@@ -21,7 +21,7 @@ static bool
 builtin(struct prog *p, struct node *n, const char *name)
 {
 	const unsigned out = n->out[0]->type.frac, in = out + (unsigned)ir_int_or(n, ATTR_shift, 0);
-	return expand(p, n, desc_builtin_make(p->arena, desc_builtin_find(name), in, out));
+	return expand(p, n, desc_builtin_get(p->arena, name, in, out));
 }
 
 bool expand_suf_relu(struct prog *p, struct node *n) { return builtin(p, n, "relu"); }

@@ -121,11 +121,25 @@ line_number(struct gb *g, struct val *sum, const struct reciprocal *t, const cha
 	return b_cuts(g, sum, 0, NULL, b, t->bits, list, name);
 }
 
+/* Made once. */
+static const struct reciprocal *
+fitted(struct arena *a, uint64_t longest, unsigned frac, unsigned out)
+{
+	const char *key = arena_printf(a, "reciprocal %llu %u %u", (unsigned long long)longest, frac, out);
+	const struct reciprocal *known = arena_known(a, key);
+	if (!known) {
+		struct reciprocal *t = arena_alloc(arena_elder(a), sizeof *t);
+		reciprocal_fit(t, longest, frac, out);
+		arena_remember(a, key, t);
+		known = t;
+	}
+	return known;
+}
+
 struct val *
 b_reciprocal_row(struct gb *g, struct val *sum, uint64_t longest, unsigned frac, unsigned out, unsigned m)
 {
-	struct reciprocal t;
-	reciprocal_fit(&t, longest, frac, out);
+	const struct reciprocal t = *fitted(g->p->arena, longest, frac, out);
 	const uint32_t lines = 1u << t.bits;
 	const unsigned n = bits_of(t.from[lines] - 1) + 2, wide = out + t.shift + 3, ring = wide > n ? wide : n; /* gaps: S < 2^(n-2), value < 2^(wide-2) */
 	if (n > sum->type.bits || ring > 64)

@@ -139,6 +139,27 @@ independent(void **state)
 	diag_free(d);
 }
 
+/* What was made once for a program is there for its copies and for their copies, and the other way round. */
+static void
+made_once(void **state)
+{
+	(void)state;
+	struct prog *p = ir_new("m", NULL, NULL), *c = ir_clone(p, NULL), *cc = ir_clone(c, NULL);
+	assert_null(arena_known(cc->arena, "table 1"));
+	int *t = arena_alloc(arena_elder(cc->arena), sizeof *t);
+	*t = 5;
+	arena_remember(cc->arena, "table 1", t);
+	arena_remember(p->arena, "table 2", p);
+	ir_free(cc);
+	assert_ptr_equal(arena_known(p->arena, "table 1"), t);
+	assert_ptr_equal(arena_known(c->arena, "table 1"), t);
+	assert_ptr_equal(arena_known(c->arena, "table 2"), p);
+	assert_null(arena_known(c->arena, "table"));
+	ir_free(c);
+	assert_int_equal(*t, 5);
+	ir_free(p);
+}
+
 static void
 empty(void **state)
 {
@@ -155,6 +176,6 @@ empty(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(every_stage), cmocka_unit_test(independent), cmocka_unit_test(empty) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(every_stage), cmocka_unit_test(independent), cmocka_unit_test(made_once), cmocka_unit_test(empty) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
