@@ -8,11 +8,12 @@
  * V goes into a ring of its own by a rescale (which joins the truncation before it in pass `defer`): sums of a row of
  * L exponentials of f fraction bits, each at most 1, times V fit 2f + log2 L + log2 |V| bits, a sign and a bit to
  * spare.  |V| is its known range or what the ring allows (quantize_ring.c), which alone counts if the width was given:
- * costs are then the same without weights.  More than 64 bits: nothing is fused.
+ * costs are then the same without weights.  More than 64 bits here or in the product with 1/S: nothing is fused.
  *
  * The product keeps its name and meaning, P has no value any more.  Shapes, widths and ranges decide, never data.
  */
 #include <math.h>
+#include "passes/gate/suf_rows.h"
 #include "passes/passes.h"
 #include "passes/range.h"
 
@@ -61,10 +62,11 @@ static uint8_t product_bits(const struct prog *p, const struct attention *a)
 {
 	const struct val *v = a->product->in[1];
 	const int64_t longest = v->dim[v->rank - 2];
-	int bits = a->product->in[0]->type.frac + v->type.frac + integer_bits(p, v) + 2;
+	const int whole = integer_bits(p, v), scaled = v->type.frac + (int)reciprocal_frac((uint64_t)longest) + whole + 2; /* the product with 1/S */
+	int bits = a->product->in[0]->type.frac + v->type.frac + whole + 2;
 	for (int64_t n = 1; n < longest; n *= 2)
 		bits++;
-	return bits <= 64 ? (uint8_t)bits : 0;
+	return bits <= 64 && scaled <= 64 ? (uint8_t)bits : 0;
 }
 
 /* V in its ring, before `at` */

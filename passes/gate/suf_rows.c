@@ -84,6 +84,15 @@ reciprocal_fit(struct reciprocal *t, uint64_t longest, unsigned frac, unsigned o
 	}
 }
 
+unsigned
+reciprocal_frac(uint64_t longest)
+{
+	unsigned log2 = 0;
+	while (1ull << log2 < longest)
+		log2++;
+	return log2 + 10 > 18 ? log2 + 10 : 18;
+}
+
 int64_t
 reciprocal_eval(const struct reciprocal *t, int64_t sum)
 {

@@ -13,5 +13,7 @@ struct reciprocal { unsigned bits, shift; double error; int64_t from[(1 << RECIP
 /* For (1 - 2^-7) 2^frac <= S < (longest + 1) 2^frac: as few lines as an error of 10^-3 needs with half a unit of the
  * largest S's result; where that half unit takes more than half of it, as an error of 5 * 10^-4 of the lines needs. */
 void reciprocal_fit(struct reciprocal *, uint64_t longest, unsigned frac, unsigned out);
+/* Fraction bits of 1/S for a softmax: 18, or more where half a unit of the smallest 1/S would show. */
+unsigned reciprocal_frac(uint64_t longest);
 int64_t reciprocal_eval(const struct reciprocal *, int64_t sum);
 #endif

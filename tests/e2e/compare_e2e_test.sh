@@ -14,12 +14,17 @@ at() {
 	"$json_at" "$1" "$2" 2>&1 || true
 }
 
+# A program without the name of its gates, which is all that may differ.
+unnamed() {
+	sed -E '2s/ gates "[^"]*"//' "$1"
+}
+
 # compare_example NAME INPUT...: predict, run, compare
 compare_example() {
 	local name=$1 example=$root/examples/$1 at=$work/$1 s=strategies.0 party class key
 	shift
 	mkdir -p "$at/keys"
-	"$build/sufc" compare "$example/model.onnx" --calibrate "$example/calibrate.npz" --json "$at/c.json" --html "$at/c.html" \
+	"$build/sufc" compare "$example/model.onnx" --calibrate "$example/calibrate.npz" --gates=auto --json "$at/c.json" --html "$at/c.html" \
 		--save-gates "$at/all.gates" >"$at/c.txt" 2>"$at/c.log" || { bad "compare $name" "$at/c.log"; return; }
 
 	say "== $name: the table fits 100 columns"
@@ -63,7 +68,7 @@ compare_example() {
 	say "== $name: saved gates give the same program"
 	"$build/sufc" "$example/model.onnx" --calibrate "$example/calibrate.npz" -o "$at/plain.ir" --save-gates "$at/again.gates" >/dev/null 2>&1
 	"$build/sufc" "$example/model.onnx" --calibrate "$example/calibrate.npz" -o "$at/gates.ir" --gates="$at/all.gates" >/dev/null 2>&1
-	cmp "$at/plain.ir" "$at/gates.ir" || bad "$name: another program"
+	cmp <(unnamed "$at/plain.ir") <(unnamed "$at/gates.ir") || bad "$name: another program"
 	cmp "$at/all.gates" "$at/again.gates" || bad "$name: other gates"
 
 	say "== $name: the report of a compilation has the same numbers"
@@ -84,7 +89,7 @@ options=(--calibrate "$root/examples/digits_vit/calibrate.npz" -q)
 "$build/sufc" compare "$model" "${options[@]}" --gates=sigma,"$work/digits_vit/all.gates",auto --network=2.5,7 --json - >"$work/three.json" 2>"$work/three.log" ||
 	bad "compare three" "$work/three.log"
 same "strategies" 3 "$(at "$work/three.json" strategies)"
-same "the file's rounds" "$(at "$work/three.json" strategies.0.rounds)" "$(at "$work/three.json" strategies.1.rounds)"
+same "the file's rounds" "$(at "$work/three.json" strategies.2.rounds)" "$(at "$work/three.json" strategies.1.rounds)"
 same "own network" "2.5 Gbit/s, 7 ms" "$(at "$work/three.json" strategies.2.times.2.network)"
 
 if command -v python3 >/dev/null; then

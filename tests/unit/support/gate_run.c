@@ -57,6 +57,7 @@ gt_init(struct gt *t, unsigned n, unsigned f)
 {
 	memset(t, 0, sizeof *t);
 	t->opt.output_to = 2;
+	t->opt.gates = "sigma";
 	t->diag = diag_new(stderr, false);
 	t->p = ir_new("gate", &t->opt, t->diag);
 	t->p->stage = STAGE_RING;
