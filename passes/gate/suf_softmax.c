@@ -70,7 +70,7 @@ exponentials(const struct soft *t, struct val *x, unsigned m)
 	struct val *narrow = b_reduce(g, x, t->w);
 	struct val *most = b_row_max(g, narrow, &t->rows, t->w);
 	struct val *z = b_row_lin(g, -1, narrow, 1, most, &t->rows);
-	struct descriptor *d = desc_builtin_make(g->p->arena, desc_builtin_find("exp"), t->f + t->s, t->f);
+	const struct descriptor *d = desc_builtin_get(g->p->arena, "exp", t->f + t->s, t->f);
 	return gate_descriptor(g, z, d, t->f + t->s, m);
 }
 
