@@ -97,7 +97,7 @@ totals(const struct table *t)
 	bool client = false;
 	for (int k = 0; k < t->n; k++)
 		client |= t->col[k].s && t->col[k].s->cost.total.client_key;
-	row(t, "ring, bits", get_ring, 0, NULL, whole);
+	row(t, "widest ring, bits", get_ring, 0, NULL, whole);
 	row(t, "key of party 0", get_key, 0, published_key, unit_bytes);
 	row(t, "key of party 1", get_key, 1, published_key, unit_bytes);
 	if (client)

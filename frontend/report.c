@@ -115,7 +115,7 @@ void
 report_text(const struct prog *p, FILE *to)
 {
 	const struct options *o = p->opt;
-	fprintf(to, "model      %s\ngates      %s\nweights    masked (neither party knows weights or input)\noutput to  %s\nring       %d bits\n",
+	fprintf(to, "model      %s\ngates      %s\nweights    masked (neither party knows weights or input)\noutput to  %s\nrings      up to %d bits\n",
 	        o && o->model ? o->model : p->name, gates_label(p),
 	        !o || o->output_to == 1 ? "party 1" : o->output_to == 0 ? "party 0" : "both parties", report_ring(p));
 	report_cost(p, to);
