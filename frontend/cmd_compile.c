@@ -130,6 +130,10 @@ list_gates(void)
 		snprintf(name, sizeof name, "%s.%s", gates[k].set, gates[k].name);
 		printf("%-22s %-14s %-10s %s (%s)\n", name, op_desc[gates[k].op].name, gates[k].klass, gates[k].doc, gates[k].source);
 	}
+	printf("sets with a gate for every operation:");
+	for (int k = 0; gates_set(k); k++)
+		printf(" %s", gates_set(k));
+	printf("\n");
 }
 
 /* ---- output --------------------------------------------------------------- */

@@ -40,6 +40,11 @@ build_program() {
 	bash -c "$line"
 }
 
+# The gate sets that implement every operation
+gate_sets() {
+	"$build/sufc" --list-gates | sed -n 's/^sets with a gate for every operation: *//p'
+}
+
 # The files of the only key in a folder: key_of DIR ROLE
 key_of() {
 	local found=("$1"/*.p"$2".key)
