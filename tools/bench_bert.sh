@@ -4,13 +4,14 @@
 #   bench_bert.sh BUILD_DIR [options]
 #     --model bert-stack|gpt2-stack|bert-full   --size tiny|base|large   --seq N      the graph (default bert-stack base 128;
 #                                     bert-full: as transformers exports it, with embeddings, attention mask and pooler)
-#     --gates SET                     sigma, ... (default: what sufc chooses)
-#     --runs N --warmup N             timed runs, their median is printed (default 3), and runs before them (1)
+#     --gates SET[,SET..]             sets or gates files (default: what sufc chooses); several take turns, run by run
+#     --runs N --warmup N             timed runs of each, their median is printed (default 3), and runs before them (1)
 #     --stored                        write the keys to disk first instead of streaming them
 #     --work DIR                      where graphs, keys and statistics go (default BUILD_DIR/bench)
-# Prints one table row: total ms, comm GiB (sent + received at one party), key GiB (both parties), keygen ms,
+# Prints one table row for each set: total ms, comm GiB (sent + received at one party), key GiB (both parties), keygen ms,
 # comm ms, ms of softmax, GELU, layernorm and truncation, peak memory, error against float, and the error that `sufc simulate`
-# predicts for the same input (other randomness).
+# predicts for the same input (other randomness).  Of several sets, a second table has the medians of the total over that of the
+# first set; both tables have the least and the most of the runs.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 build=$(cd "${1:?usage: bench_bert.sh BUILD_DIR [options]}" && pwd)
@@ -45,16 +46,27 @@ if [[ ! -f $at/$output.float.npy ]]; then
 	echo "making $model $size, sequence $seq" >&2
 	python3 "$root/tools/make_model.py" "$model" --size "$size" --seq "$seq" --out "$at" >&2
 fi
-program=$at/${gates:-default}
-echo "compiling" >&2
-build_program "$at/model.onnx" "$program" ${gates:+--gates="$gates"} --calibrate "$at/calibrate.npz" >&2
-"$build/sufc" simulate "$at/model.onnx" ${gates:+--gates="$gates"} --calibrate "$at/calibrate.npz" "${inputs[@]}" \
-	--output "$output=$at/y.sim.npy" >&2
+
+# A gates file goes by its name: label_of SET
+label_of() { basename "${1:-default}" .gates; }
+IFS=, read -ra sets <<<"${gates:-default}"
+twice=$(for set in "${sets[@]}"; do label_of "$set"; done | sort | uniq -d)
+[[ -z $twice ]] || { echo "--gates: two are called $twice" >&2; exit 1; }
+for set in "${sets[@]}"; do
+	program=$at/$(label_of "$set")/party
+	options=(--calibrate "$at/calibrate.npz")
+	[[ $set == default ]] || options+=(--gates="$set")
+	mkdir -p "${program%/*}"
+	rm -f "$program.masked" # of another program, perhaps
+	echo "compiling with gates $set" >&2
+	build_program "$at/model.onnx" "$program" "${options[@]}" >&2
+	"$build/sufc" simulate "$at/model.onnx" "${options[@]}" "${inputs[@]}" --output "$output=${program%/*}/y.sim.npy" >&2
+done
 use_plain
 
-# One inference with keys dealt at the same time (or before it): one_run NUMBER
+# One inference with keys dealt at the same time (or before it): one_run LABEL NUMBER
 one_run() {
-	local dir=$at/run_$1 dealer=
+	local own=$at/$1 program=$at/$1/party dir=$at/$1/run_$2 dealer=
 	rm -rf "$dir"
 	mkdir -p "$dir/keys"
 	if [[ $stored -eq 1 ]]; then
@@ -65,11 +77,11 @@ one_run() {
 	else
 		key0=$dir/keys/0 key1=$dir/keys/1
 		mkfifo "$key0" "$key1"
-		[[ -f $at/model.owner ]] || "$program" keygen --out "$at" --count 0 >"$dir/owner.log" 2>&1
-		[[ -f $program.masked ]] || "$program" mask-weights --weights "$program.weights" --owner "$at/model.owner" \
+		[[ -f $own/model.owner ]] || "$program" keygen --out "$own" --count 0 >"$dir/owner.log" 2>&1
+		[[ -f $program.masked ]] || "$program" mask-weights --weights "$program.weights" --owner "$own/model.owner" \
 			--out "$program.masked" >"$dir/mask.log" 2>&1
 		cp "$program.masked" "$dir/masked.weights"
-		"$program" keygen --to-fd 3,4 --owner "$at/model.owner" --stats "$dir/keygen.json" \
+		"$program" keygen --to-fd 3,4 --owner "$own/model.owner" --stats "$dir/keygen.json" \
 			3>"$key0" 4>"$key1" >"$dir/keygen.log" 2>&1 &
 		dealer=$!
 	fi
@@ -86,31 +98,51 @@ one_run() {
 
 # Median of numbers on standard input.
 median() { sort -g | awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
-# over FILE KEY: the median over the timed runs of a number of the totals; class_over FILE CLASS KEY likewise
-over() { for ((k = warmup; k < warmup + runs; k++)); do json_total "$at/run_$k/$1" "$2"; done | median; }
+# totals LABEL FILE KEY: a number of the totals, of each timed run; over, class_over: their median, of a class likewise
+totals() { for ((k = warmup; k < warmup + runs; k++)); do json_total "$at/$1/run_$k/$2" "$3"; done; }
+over() { totals "$@" | median; }
 class_over() {
-	for ((k = warmup; k < warmup + runs; k++)); do json_class "$at/run_$k/$1" "$2" "$3"; done | median
+	for ((k = warmup; k < warmup + runs; k++)); do json_class "$at/$1/run_$k/$2" "$3" "$4"; done | median
 }
+range() { sort -g | awk -v f="$1" '{ v[NR] = $1 } END { printf f " to " f, v[1], v[NR] }'; }
 gib() { awk -v b="$1" 'BEGIN { printf "%.3f", b / 1073741824 }'; }
 mib() { awk -v b="$1" 'BEGIN { printf "%.0f", b / 1048576 }'; }
 ms() { awk -v b="$1" 'BEGIN { printf "%.1f", b }'; }
 
+# print_row LABEL
+print_row() {
+	local own=$at/$1 sent received klass
+	sent=$(over "$1" run.1.json sent_bytes)
+	received=$(over "$1" run.1.json received_bytes)
+	printf '| %s-%s | %s | %s ' "${model%-stack}" "$size" "$seq" "$1"
+	printf '| %s | %s ' "$(ms "$(over "$1" run.1.json online_ms)")" "$(totals "$1" run.1.json online_ms | range %.1f)"
+	printf '| %s ' "$(awk -v s="$sent" -v r="$received" 'BEGIN { printf "%.3f", (s + r) / 1073741824 }')"
+	printf '| %s, %s ' "$(gib "$(over "$1" run.0.json key_bytes)")" "$(gib "$(over "$1" run.1.json key_bytes)")"
+	printf '| %s | %s ' "$(ms "$(over "$1" keygen.json keygen_ms)")" "$(ms "$(over "$1" run.1.json comm_ms)")"
+	for klass in softmax gelu layernorm truncate; do printf '| %s ' "$(ms "$(class_over "$1" run.1.json $klass ms)")"; done
+	printf '| %s ' "$(over "$1" run.1.json rounds)"
+	printf '| %s, %s ' "$(mib "$(over "$1" run.0.json peak_rss_bytes)")" "$(mib "$(over "$1" run.1.json peak_rss_bytes)")"
+	printf '| %s ' "$("$build/npy" diff "$own/run_$((warmup + runs - 1))/y.npy" "$at/$output.float.npy" | tail -n 1)"
+	printf '| %s |\n' "$("$build/npy" diff "$own/y.sim.npy" "$at/$output.float.npy" | tail -n 1)"
+}
+
+# print_ratio LABEL OTHER: medians, and each run over the other's run of the same turn
+print_ratio() {
+	local mine other
+	mine=$(over "$1" run.1.json online_ms) other=$(over "$2" run.1.json online_ms)
+	printf '| %s / %s | %s | %s |\n' "$1" "$2" "$(awk -v a="$mine" -v b="$other" 'BEGIN { printf "%.3f", a / b }')" \
+		"$(paste <(totals "$1" run.1.json online_ms) <(totals "$2" run.1.json online_ms) | awk '{ print $1 / $2 }' | range %.3f)"
+}
+
 for ((k = 0; k < warmup + runs; k++)); do
-	echo "run $((k + 1)) of $((warmup + runs))$([[ $k -lt $warmup ]] && echo ' (warm-up)')" >&2
-	one_run "$k"
+	for set in "${sets[@]}"; do
+		echo "run $((k + 1)) of $((warmup + runs)), gates $set$([[ $k -lt $warmup ]] && echo ' (warm-up)')" >&2
+		one_run "$(label_of "$set")" "$k"
+	done
 done
-last=$at/run_$((warmup + runs - 1))
-sent=$(over run.1.json sent_bytes)
-received=$(over run.1.json received_bytes)
-printf '| model | seq | gates | total ms | comm GiB | key GiB P0, P1 | keygen ms | comm ms | softmax ms | GELU ms | layernorm ms |'
-printf ' truncate ms | rounds | peak MiB P0, P1 | error against float | error of the simulation |\n|%s\n' "$(printf -- '---|%.0s' {1..16})"
-printf '| %s-%s | %s | %s | %s | %s | %s, %s | %s | %s | %s | %s | %s | %s | %s | %s, %s | %s | %s |\n' \
-	"${model%-stack}" "$size" "$seq" "${gates:-default}" "$(ms "$(over run.1.json online_ms)")" \
-	"$(awk -v s="$sent" -v r="$received" 'BEGIN { printf "%.3f", (s + r) / 1073741824 }')" \
-	"$(gib "$(over run.0.json key_bytes)")" "$(gib "$(over run.1.json key_bytes)")" "$(ms "$(over keygen.json keygen_ms)")" \
-	"$(ms "$(over run.1.json comm_ms)")" "$(ms "$(class_over run.1.json softmax ms)")" \
-	"$(ms "$(class_over run.1.json gelu ms)")" "$(ms "$(class_over run.1.json layernorm ms)")" \
-	"$(ms "$(class_over run.1.json truncate ms)")" "$(over run.1.json rounds)" \
-	"$(mib "$(over run.0.json peak_rss_bytes)")" "$(mib "$(over run.1.json peak_rss_bytes)")" \
-	"$("$build/npy" diff "$last/y.npy" "$at/$output.float.npy" | tail -n 1)" \
-	"$("$build/npy" diff "$at/y.sim.npy" "$at/$output.float.npy" | tail -n 1)"
+printf '| model | seq | gates | total ms | least to most | comm GiB | key GiB P0, P1 | keygen ms | comm ms | softmax ms | GELU ms | layernorm ms |'
+printf ' truncate ms | rounds | peak MiB P0, P1 | error against float | error of the simulation |\n|%s\n' "$(printf -- '---|%.0s' {1..17})"
+for set in "${sets[@]}"; do print_row "$(label_of "$set")"; done
+[[ ${#sets[@]} -gt 1 ]] || exit 0
+printf '\n| total ms | ratio of the medians | least to most, turn by turn |\n|---|---|---|\n'
+for set in "${sets[@]:1}"; do print_ratio "$(label_of "$set")" "$(label_of "${sets[0]}")"; done
