@@ -150,16 +150,16 @@ alone(void **state)
 	(void)state;
 	static const unsigned rings[] = { 48, 50, 51, 64 };
 	for (int k = 0; k < 4; k++) {
-		check((struct form){ .n = rings[k], .f = 12, .s = 15, .batch = 2, .rows = 6, .cols = 16, .spread = 2 }, 0.004);
-		check((struct form){ .n = rings[k], .f = 12, .s = 12, .batch = 1, .rows = 9, .cols = 9, .packed = true, .spread = 3 }, 0.004);
+		check((struct form){ .n = rings[k], .f = 12, .s = 15, .batch = 2, .rows = 6, .cols = 16, .spread = 2 }, 0.0015);
+		check((struct form){ .n = rings[k], .f = 12, .s = 12, .batch = 1, .rows = 9, .cols = 9, .packed = true, .spread = 3 }, 0.0015);
 	}
-	check((struct form){ .n = 50, .f = 12, .s = 0, .batch = 1, .rows = 5, .cols = 4, .spread = 2 }, 0.004);
+	check((struct form){ .n = 50, .f = 12, .s = 0, .batch = 1, .rows = 5, .cols = 4, .spread = 2 }, 0.0015);
 	check((struct form){ .n = 37, .f = 9, .s = 9, .batch = 1, .rows = 8, .cols = 33, .spread = 2 }, 0.01);
-	check((struct form){ .n = 50, .f = 12, .s = 15, .batch = 1, .rows = 4, .cols = 128, .spread = 2 }, 0.004);
-	check((struct form){ .n = 51, .f = 12, .s = 15, .batch = 1, .rows = 4, .cols = 512, .spread = 2 }, 0.004);
-	check((struct form){ .n = 50, .f = 12, .s = 15, .batch = 1, .rows = 7, .cols = 1, .spread = 2 }, 0.004);
+	check((struct form){ .n = 50, .f = 12, .s = 15, .batch = 1, .rows = 4, .cols = 128, .spread = 2 }, 0.0015);
+	check((struct form){ .n = 51, .f = 12, .s = 15, .batch = 1, .rows = 4, .cols = 512, .spread = 2 }, 0.0015);
+	check((struct form){ .n = 50, .f = 12, .s = 15, .batch = 1, .rows = 7, .cols = 1, .spread = 2 }, 0.0015);
 	for (int spread = 0; spread < 8; spread++)
-		check((struct form){ .n = 50, .f = 12, .s = 15, .batch = 2, .rows = 4, .cols = 16, .spread = spread, .ranged = true }, 0.004);
+		check((struct form){ .n = 50, .f = 12, .s = 15, .batch = 2, .rows = 4, .cols = 16, .spread = spread, .ranged = true }, 0.0015);
 }
 
 static void
@@ -168,13 +168,13 @@ with_product(void **state)
 	(void)state;
 	static const unsigned rings[] = { 48, 50, 51, 64 };
 	for (int k = 0; k < 4; k++) {
-		check((struct form){ .n = rings[k], .f = 12, .s = 15, .pv = 57, .batch = 3, .rows = 5, .cols = 16, .width = 8, .spread = 2 }, 0.03);
-		check((struct form){ .n = rings[k], .f = 12, .s = 12, .pv = 45, .batch = 2, .rows = 7, .cols = 9, .width = 3, .packed = true, .spread = 2 }, 0.03);
+		check((struct form){ .n = rings[k], .f = 12, .s = 15, .pv = 57, .batch = 3, .rows = 5, .cols = 16, .width = 8, .spread = 2 }, 0.005);
+		check((struct form){ .n = rings[k], .f = 12, .s = 12, .pv = 45, .batch = 2, .rows = 7, .cols = 9, .width = 3, .packed = true, .spread = 2 }, 0.005);
 	}
-	check((struct form){ .n = 50, .f = 12, .s = 0, .pv = 50, .batch = 1, .rows = 9, .cols = 9, .width = 5, .packed = true, .spread = 2 }, 0.03);
+	check((struct form){ .n = 50, .f = 12, .s = 0, .pv = 50, .batch = 1, .rows = 9, .cols = 9, .width = 5, .packed = true, .spread = 2 }, 0.005);
 	check((struct form){ .n = 37, .f = 9, .s = 9, .pv = 37, .batch = 2, .rows = 4, .cols = 20, .width = 6, .spread = 2 }, 0.05);
-	check((struct form){ .n = 50, .f = 12, .s = 15, .pv = 57, .batch = 1, .rows = 4, .cols = 128, .width = 64, .spread = 2 }, 0.03);
-	check((struct form){ .n = 51, .f = 12, .s = 15, .pv = 60, .batch = 1, .rows = 4, .cols = 512, .width = 4, .spread = 2 }, 0.03);
+	check((struct form){ .n = 50, .f = 12, .s = 15, .pv = 57, .batch = 1, .rows = 4, .cols = 128, .width = 64, .spread = 2 }, 0.005);
+	check((struct form){ .n = 51, .f = 12, .s = 15, .pv = 60, .batch = 1, .rows = 4, .cols = 512, .width = 4, .spread = 2 }, 0.005);
 }
 
 int
