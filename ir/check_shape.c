@@ -230,11 +230,30 @@ triangle(const struct node *n, struct shape *r, char *why)
 	return true;
 }
 
+/* Batches x and v: those of v are the first axes of x, with ones behind them, so that each matrix serves the next rows. */
+static bool
+in_order(const struct shape *x, const struct shape *v)
+{
+	bool same = true;
+	for (int k = 0; k < x->rank; k++) {
+		const int at = k - (x->rank - v->rank);
+		const int64_t d = at < 0 ? 1 : v->dim[at];
+		if (d != 1 && !(same && d == x->dim[k]))
+			return false;
+		same = same && d == x->dim[k];
+	}
+	return v->rank <= x->rank;
+}
+
 /* Rows of scores, dense or packed, times in[1] */
 static bool
 softmax_pv(const struct node *n, struct shape *r, char *why)
 {
-	struct shape v = shape_of(n->in[1]);
+	struct shape v = shape_of(n->in[1]), batch = *r, of_v = v;
+	batch.rank -= ir_has(n, ATTR_rows) ? 1 : 2;
+	of_v.rank -= 2;
+	if (batch.rank < 0 || of_v.rank < 0 || !in_order(&batch, &of_v))
+		return no(why, "the batches of '%s' should be the first ones of the scores", n->in[1]->name);
 	if (!ir_has(n, ATTR_rows))
 		return matmul(n, r, why);
 	int64_t rows = ir_int(n, ATTR_rows), past = ir_int_or(n, ATTR_past, 0);

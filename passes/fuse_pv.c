@@ -9,6 +9,7 @@
  * L exponentials of f fraction bits, each at most 1, times V fit 2f + log2 L + log2 |V| bits, a sign and a bit to
  * spare.  |V| is its known range or what the ring allows (quantize_ring.c), which alone counts if the width was given:
  * costs are then the same without weights.  More than 64 bits here or in the product with 1/S: nothing is fused.
+ * Nor is it if batches of P or V are repeated so that the rows of P do not meet the matrices of V in their order.
  *
  * The product keeps its name and meaning, P has no value any more.  Shapes, widths and ranges decide, never data.
  */
@@ -25,6 +26,20 @@ static struct node *made_for(struct prog *p, const struct val *v, const struct n
 	return v->def && v->def->op == op && ir_user(p, v) == user ? v->def : NULL;
 }
 
+/* The batch axes of V are the first ones of P, with ones behind them: each matrix serves the next rows of P, and P is not repeated. */
+static bool in_order(const struct val *probs, const struct val *v)
+{
+	bool same = v->rank <= probs->rank;
+	for (int k = 0; k < probs->rank - 2; k++) {
+		const int at = k - (probs->rank - v->rank);
+		const int64_t d = at < 0 ? 1 : v->dim[at];
+		if (d != 1 && !(same && d == probs->dim[k]))
+			return false;
+		same = same && d == probs->dim[k];
+	}
+	return v->rank <= probs->rank;
+}
+
 static bool find(struct prog *p, struct node *down, struct attention *a)
 {
 	*a = (struct attention){ .down = down };
@@ -32,7 +47,9 @@ static bool find(struct prog *p, struct node *down, struct attention *a)
 	if (!a->product || a->product->nin != 2 || ir_int_or(a->product, ATTR_trans_b, 0))
 		return false;
 	const struct val *probs = a->product->in[0], *v = a->product->in[1];
-	if (ir_int(down, ATTR_shift) != probs->type.frac || down->out[0]->type.frac != v->type.frac || v->data || v->rank < 2)
+	if (ir_int(down, ATTR_shift) != probs->type.frac || down->out[0]->type.frac != v->type.frac)
+		return false;
+	if (v->data || v->rank < 2 || !in_order(probs, v))
 		return false;
 	a->untril = made_for(p, probs, a->product, OP_untril);
 	a->softmax = a->untril ? made_for(p, a->untril->in[0], a->untril, OP_softmax_tril) : made_for(p, probs, a->product, OP_softmax);

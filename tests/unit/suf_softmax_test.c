@@ -158,6 +158,8 @@ alone(void **state)
 	check((struct form){ .n = 50, .f = 12, .s = 15, .batch = 1, .rows = 4, .cols = 128, .spread = 2 }, 0.0015);
 	check((struct form){ .n = 51, .f = 12, .s = 15, .batch = 1, .rows = 4, .cols = 512, .spread = 2 }, 0.0015);
 	check((struct form){ .n = 50, .f = 12, .s = 15, .batch = 1, .rows = 7, .cols = 1, .spread = 2 }, 0.0015);
+	check((struct form){ .n = 50, .f = 12, .s = 15, .batch = 1, .rows = 7, .cols = 2, .spread = 2 }, 0.0015);
+	check((struct form){ .n = 64, .f = 12, .s = 15, .batch = 1, .rows = 2, .cols = 4096, .spread = 2 }, 0.02);
 	for (int spread = 0; spread < 8; spread++)
 		check((struct form){ .n = 50, .f = 12, .s = 15, .batch = 2, .rows = 4, .cols = 16, .spread = spread, .ranged = true }, 0.0015);
 }
@@ -175,11 +177,70 @@ with_product(void **state)
 	check((struct form){ .n = 37, .f = 9, .s = 9, .pv = 37, .batch = 2, .rows = 4, .cols = 20, .width = 6, .spread = 2 }, 0.05);
 	check((struct form){ .n = 50, .f = 12, .s = 15, .pv = 57, .batch = 1, .rows = 4, .cols = 128, .width = 64, .spread = 2 }, 0.005);
 	check((struct form){ .n = 51, .f = 12, .s = 15, .pv = 60, .batch = 1, .rows = 4, .cols = 512, .width = 4, .spread = 2 }, 0.005);
+	for (int64_t cols = 1; cols < 4; cols++)
+		check((struct form){ .n = 50, .f = 12, .s = 12, .pv = 45, .batch = 2, .rows = 3, .cols = cols, .width = 3, .spread = 2 }, 0.03);
+	check((struct form){ .n = 50, .f = 12, .s = 12, .pv = 45, .batch = 2, .rows = 1, .cols = 1, .width = 3, .packed = true, .spread = 2 }, 0.03);
+	check((struct form){ .n = 51, .f = 12, .s = 15, .pv = 62, .batch = 1, .rows = 2, .cols = 4096, .width = 2, .spread = 2 }, 0.05);
+}
+
+/* P and V with batch axes of their own, some of them repeated */
+struct batches { struct shape x, v; int64_t xb, xh, vb, vh; bool fused; };
+enum { B = 2, H = 3, R = 2, L = 4, D = 2 };
+
+static void
+check_repeated(const struct batches *k)
+{
+	struct gt t;
+	int64_t x[B * H * R * L], v[B * H * L * D], got[B * H * R * D];
+	const int64_t *in[2] = { x, v };
+	gt_init(&t, 50, 12);
+	t.opt.gates = "suf";
+	struct val *p = gt_op(&t, OP_softmax, 12, k->x, 1, gt_input(&t, k->x));
+	ir_set_int(t.p, p->def, ATTR_axis, 3);
+	struct val *o = gt_rescale(&t, gt_op(&t, OP_matmul, 24, SHAPE(B, H, R, D), 2, p, gt_input(&t, k->v)), 12);
+	for (int i = 0; i < B * H * R * L; i++)
+		x[i] = gt_bits(14);
+	for (int i = 0; i < B * H * L * D; i++)
+		v[i] = gt_bits(14);
+	ir_add_output(t.p, o);
+	assert_true(pass_bind(t.p));
+	t.p->stage = STAGE_GATE;
+	assert_true(pass_fuse_pv(t.p));
+	assert_int_equal(o->def->op == OP_softmax_pv, k->fused);
+	assert_true(ir_check(t.p, STAGE_GATE) && pass_expand(t.p) && pass_join_open(t.p));
+	gt_schedule(&t);
+	gt_run(&t, in, got);
+	for (int64_t i = 0; i < B * H * R * D; i++) {
+		const int64_t b = i / (H * R * D), h = i / (R * D) % H, r = i / D % R;
+		const int64_t *row = x + ((b % k->xb * k->xh + h % k->xh) * R + r) * L, *m = v + (b % k->vb * k->vh + h % k->vh) * L * D + i % D;
+		double top = 0, sum = 0;
+		for (int j = 0; j < L; j++) {
+			const double e = exp(ldexp((double)row[j], -12));
+			sum += e;
+			top += e * (double)m[j * D];
+		}
+		if (fabs(top / sum - (double)got[i]) > 60)
+			fail_msg("batches %d x %d and %d x %d: %g instead of %g", (int)k->xb, (int)k->xh, (int)k->vb, (int)k->vh, (double)got[i], top / sum);
+	}
+	gt_free(&t);
+}
+
+static void
+repeated(void **state)
+{
+	(void)state;
+	check_repeated(&(struct batches){ SHAPE(B, H, R, L), SHAPE(B, H, L, D), B, H, B, H, true });
+	check_repeated(&(struct batches){ SHAPE(B, H, R, L), SHAPE(B, 1, L, D), B, H, B, 1, true });
+	check_repeated(&(struct batches){ SHAPE(B, H, R, L), SHAPE(L, D), B, H, 1, 1, true });
+	check_repeated(&(struct batches){ SHAPE(B, H, R, L), SHAPE(1, H, L, D), B, H, 1, H, false });
+	check_repeated(&(struct batches){ SHAPE(B, H, R, L), SHAPE(H, L, D), B, H, 1, H, false });
+	check_repeated(&(struct batches){ SHAPE(1, H, R, L), SHAPE(B, 1, L, D), 1, H, B, 1, false });
+	check_repeated(&(struct batches){ SHAPE(1, 1, R, L), SHAPE(B, H, L, D), 1, 1, B, H, false });
 }
 
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(alone), cmocka_unit_test(with_product) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(alone), cmocka_unit_test(with_product), cmocka_unit_test(repeated) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
