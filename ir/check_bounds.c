@@ -140,7 +140,7 @@ static bool
 check_pieces(const struct node *n, uint64_t len)
 {
 	const struct suf_step *s = n->step;
-	return s->ca >= 0 && s->ca <= 7 && s->b <= 10 && len == (uint64_t)(s->ca + 1) << s->b && (s->slack ? s->m >= s->n : s->m <= s->n)
+	return s->ca >= 0 && s->ca <= 7 && s->b <= 10 && len == (uint64_t)(s->ca + 1) << s->b && (s->slack ? s->n >= 2 && s->m >= s->n : s->m <= s->n)
 	       && n->nin == (s->b ? 2 : 1) && elems(n->in[0]) == elems(n->out[0]) && (!s->b || elems(n->in[1]) == s->b * elems(n->out[0]));
 }
 
@@ -195,9 +195,9 @@ check_widths(struct checker *c, const struct node *n)
 	case SUF_lut: ok = s->b >= 1 && s->b <= s->n && s->b < 32 && len == 1ull << s->b; break;
 	case SUF_lin4: ok = len == 8; break;
 	case SUF_bitdot: ok = len >= 1 && elems(n->in[0]) == len * elems(n->out[0]); break;
-	case SUF_trunc: ok = s->s >= 1 && s->s < s->n && (s->slack || s->m <= s->n - s->s); break;
+	case SUF_trunc: ok = s->s >= 1 && (s->slack ? s->s + 2 <= s->n : s->s < s->n && s->m <= s->n - s->s); break;
 	case SUF_sext: ok = s->m >= s->n; break;
-	case SUF_gapext: ok = s->m > s->n; break;
+	case SUF_gapext: ok = s->n >= 2 && s->m > s->n; break;
 	case SUF_shiftmul: case SUF_shiftsq: ok = s->s + 2 <= s->n && (s->slack ? s->m > s->n - s->s : s->m <= s->n - s->s); break;
 	case SUF_pieces: ok = check_pieces(n, len); break;
 	default: break;
@@ -215,11 +215,11 @@ check_lengths(struct checker *c, const struct node *n)
 			check_fail(c, n, "'%s' has %llu elements, the result has %llu", n->in[k]->name, (unsigned long long)elems(n->in[k]), (unsigned long long)elems(n->out[0]));
 }
 
-/* Operands that are single bits: those that choose words. */
+/* Operands first .. end-1 that are single bits: those that choose words. */
 static void
-check_bits(struct checker *c, const struct node *n, int first)
+check_bits(struct checker *c, const struct node *n, int first, int end)
 {
-	for (int k = first; k < n->nin; k++)
+	for (int k = first; k < n->nin && k < end; k++)
 		if (n->in[k]->type.bits != 1)
 			check_fail(c, n, "'%s' has %d bits, a bit was expected", n->in[k]->name, n->in[k]->type.bits);
 }
@@ -243,11 +243,14 @@ check_bounds(struct checker *c, const struct node *n)
 	case SUF_matmul: check_mm(c, n); break;
 	case SUF_row_sum: case SUF_row_lin: case SUF_row_diff: case SUF_row_next: case SUF_tril: case SUF_untril: case SUF_sqsum: check_rows(c, n); break;
 	case SUF_shiftsq: check_rows(c, n); check_shifted(c, n, elems(n->in[0]), 1); break;
-	case SUF_lutc: case SUF_selshift: check_lengths(c, n); check_bits(c, n, 1); break;
-	case SUF_tabmul: check_lengths(c, n); check_bits(c, n, 2); break;
-	case SUF_lt: case SUF_trunc: case SUF_sext: case SUF_gapext: case SUF_select: case SUF_lut: case SUF_lutsign: case SUF_lin4: case SUF_open:
-		check_lengths(c, n);
-		break;
+	case SUF_lutc: case SUF_selshift: case SUF_trunc: case SUF_sext: check_lengths(c, n); check_bits(c, n, 1, n->nin); break;
+	case SUF_tabmul: check_lengths(c, n); check_bits(c, n, 2, n->nin); break;
+	case SUF_select: case SUF_lutsign: check_lengths(c, n); check_bits(c, n, 0, 1); break;
+	case SUF_lin4: check_lengths(c, n); check_bits(c, n, 0, 2); break;
+	case SUF_lt: case SUF_gapext: case SUF_lut: case SUF_open: check_lengths(c, n); break;
+	case SUF_pieces: check_bits(c, n, 1, n->nin); break;
+	case SUF_bitdot: check_bits(c, n, 0, 1); break;
+	case SUF_cutfix: check_bits(c, n, 0, 3); break;
 	default: break;
 	}
 	check_widths(c, n);
