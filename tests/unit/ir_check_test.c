@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * ir_check_test.c -- what the checker of programs refuses: edits that break one rule each.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "ir_text.h"
+
+/* ---- what the checker refuses ---------------------------------------------------- */
+
+/* A good program, and edits that break one rule each: the line that begins with `line`
+ * becomes `instead`.  NULL: the unedited program, which must pass. */
+struct edit { const char *line, *instead, *message; };
+
+static const char float_good[] =
+	HEAD
+	"value %x : f32[2x4] secret\n"
+	"const %w : f32[4x4] weight = 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n"
+	"const %b : f32[4] weight = 1 2 3 4\n"
+	"const %i : i64[2] public = 1 0\n"
+	"%y : f32[2x4] secret = matmul %x, %w, %b\n"
+	"%g : f32[2x4] secret = gather %y, %i {axis=0}\n"
+	"%s : f32[2x2] secret = slice %g {axis=1, start=0, step=2}\n"
+	"%r : f32[2x1] secret = reduce_mean %s {axes=[-1], keepdims=1}\n"
+	"%d : f32[2x2] secret = sub %s, %r\n"
+	"input %x\n"
+	"output %d\n";
+static const struct edit float_edit[] = {
+	{ NULL, NULL, NULL },
+	{ "%y", "%y : f32[2x4] secret = matmul %x", "1 operands, expected 2 or more, at most 3" },
+	{ "%y", "%y : f32[2x4] secret = matmul %x, %b, %b", "the bias 'b' should have the shape [1]" },
+	{ "%y", "%y : f32[2x4] secret = matmul %w, %x", "inner dimensions 4 and 2 differ" },
+	{ "%y", "%y : f32[2x3] secret = matmul %x, %w, %b", "the shape of the result should be [2x4]" },
+	{ "%y", "%y : f32[2x4] secret = matmul %x, %w, %i", "the bias 'i' should have the shape [4]" },
+	{ "%y", "%y : f32[2x4] public = matmul %x, %w, %b", "the result is public, but computed from 'x', which is secret" },
+	{ "%y", "%y : f32[2x4] weight = matmul %x, %w, %b", "the result is weight, but computed from 'x'" },
+	{ "%y", "%y : i64[2x4] secret = matmul %x, %w, %b", "the elements of the result are i64, expected f32" },
+	{ "%y", "%y : f32[2x4] secret 50.12 = matmul %x, %w, %b", "has a ring width at stage FLOAT" },
+	{ "%y", "%y : f32[2x4] masked = matmul %x, %w, %b", "'y' is masked, which is a form of stage SCHED" },
+	{ "%y", "%y : f32[2x4] secret = rescale %x {shift=3}", "is not an operation of stage FLOAT" },
+	{ "%y", "%y : f32[2x4] secret = step.lin %x {id=1}", "is not an operation of stage FLOAT" },
+	{ "%g", "%g : f32[2x4] secret = gather %y, %i", "the attribute 'axis' is missing" },
+	{ "%g", "%g : f32[2x4] secret = gather %y, %i {axis=0, eps=1}", "has no attribute 'eps'" },
+	{ "%g", "%g : f32[2x4] secret = gather %y, %i {axis=2}", "axis 2 of an operand of rank 2" },
+	{ "const %i", "%i : i64[2] secret = argmax %x {axis=1, keepdims=0}", "'i' is secret, but selects what is computed" },
+	{ "%s", "%s : f32[2x2] secret = slice %g {axis=1, start=1, step=3}", "elements 1 to 4 of an axis of size 4" },
+	{ "%y", "%y : f32[2x4] secret = layernorm %x, %b {eps=1e-5}", "gamma comes with beta, or neither is there" },
+	{ "%y", "%y : f32[2x4] secret = rmsnorm %x, %i {eps=1e-5}", "'i' should have as many elements as the last axis" },
+	{ "%d", "%d : f32[2x2] secret = sub %s, %g", "dimensions 2 and 4 do not broadcast" },
+	{ "input", "", "uses 'x', which is neither defined nor a constant nor an input" },
+	{ "input", "input %x, %x", "the input 'x' is listed twice" },
+	{ "input", "input %x, %w", "the input 'w' is computed or constant" },
+	{ "output", "", "the program has no output" },
+	{ "const %b", "const %b : f32[4] secret = 1 2 3 4", "the constant 'b' is secret" },
+	{ "value", "value %x : f32[2x4] secret range nan 1 proven", "the range of 'x' is not a number" },
+};
+
+static const char ring_good[] =
+	"sufc-ir 1\nprogram \"m\" stage RING\n"
+	"value %x : f32[2x2] secret 50.12\n"
+	"const %w : i64[2x2] weight 50.12 = 1 2 3 4\n"
+	"const %k : i64[2] public = 1 0\n"
+	"%y : f32[2x2] secret 50.24 = matmul %x, %w\n"
+	"%z : f32[2x2] secret 50.12 = rescale %y {shift=12}\n"
+	"%a : f32[2x2] secret 50.12 = add %z, %x\n"
+	"%t : f32[2x2] secret 50.12 = transpose %a {perm=[1,0]}\n"
+	"%g : f32[2x2] secret 50.12 = gather %t, %k {axis=1}\n"
+	"input %x\n"
+	"output %g\n";
+static const struct edit ring_edit[] = {
+	{ NULL, NULL, NULL },
+	{ "%a", "%a : f32[2x2] secret 50.12 = add %y, %x", "'y' has 24 fraction bits, the result has 12" },
+	{ "%a", "%a : f32[2x2] secret 49.12 = add %z, %x", "'z' has 50 ring bits, the result has 49" },
+	{ "%a", "%a : f32[2x2] secret 65.12 = add %z, %x", "has 65 ring bits" },
+	{ "%y", "%y : f32[2x2] secret 50.12 = matmul %x, %w", "a product of 12 and 12 fraction bits has 12" },
+	{ "%t", "%t : f32[2x2] secret 50.12 = transpose %a {perm=[1,1]}", "perm is not a permutation" },
+	{ "value", "value %x : f32[2x2] secret", "'x' has 0 ring bits" },
+	{ "const %k", "const %k : i64[2] weight 50.0 = 1 0", "'k' is not a public constant" },
+	{ "%z", "%z : f32[2x2] secret 50.12 = rescale %y", "the attribute 'shift' is missing" },
+};
+
+static const char sched_good[] =
+	"sufc-ir 1\nprogram \"m\" stage SCHED next_id 9 rounds 2 wire 32\n"
+	"const %w : i64[2x2] weight 50.12 = 1 2 3 4\n"
+	"%x : f32[2x2] masked 50.12 slot 0 input = step.input {id=1, count=4, m=50} round 0\n"
+	"%p : f32[2x2] shared 50.24 slot 8 = step.matmul %x, %w {id=2, count=4, na=4, nb=4, n=50, m=50, weight_b=1, mm={batch=1, bh=1, rows=2, inner=2, cols=2, sa=[0,0,2,1], sb=[0,0,2,1]}}\n"
+	"%o : f32[2x2] masked 50.24 slot 8 = step.open %p {id=3, count=4, n=50, m=50} round 1\n"
+	"%l : f32[2x2] masked 50.24 slot 16 = step.lin %o {id=4, count=4, na=4, n=50, m=50, ca=2, map={dim=[4], so=[1], sa=[1], sb=[1]}}\n"
+	"step.output %l {id=5, count=4, n=50}\n"
+	"input %x\n"
+	"output %l\n";
+#define MATMUL "step.matmul %x, %w {id=2, count=4, na=4, nb=4, n=50, m=50, weight_b=1, mm={batch=1, bh=1, rows=2, inner=2, cols=2, sa=[0,0,2,1], sb=[0,0,2,1]}}"
+static const struct edit sched_edit[] = {
+	{ NULL, NULL, NULL },
+	{ "%p", "%p : f32[2x2] masked 50.24 slot 8 = " MATMUL, "the result 'p' is masked, expected shared" },
+	{ "%p", "%p : f32[2x2] shared 49.24 slot 8 = " MATMUL, "the pad of 'p' has 4 elements of 50 bits, the value 4 of 49" },
+	{ "%p", "%p : f32[2x3] shared 50.24 slot 8 = " MATMUL, "count=4, 'p' has 6 elements" },
+	{ "%p", "%p : f32[2x2] shared 50.24 slot 8 = step.matmul %x, %w {id=2, count=4, n=50, m=50}", "the step says weight_b=0, 'w' is weight" },
+	{ "%p", "%p : f32[2x2] shared 50.24 slot 2 = " MATMUL, "'p' takes the place of 'x', which is still needed" },
+	{ "%p", "%p : f32[2x2] shared 50.24 slot 30 = " MATMUL, "'p' ends at element 34 of a wire buffer of 32" },
+	{ "%o", "%o : f32[2x2] masked 50.24 slot 8 = step.open %x {id=3, count=4, n=50, m=50} round 1", "'x' is masked, only shared values are opened" },
+	{ "%o", "%o : f32[2x2] masked 50.24 slot 8 = step.open %p {id=2, count=4, n=50, m=50} round 1", "step id 2 is used twice: pads would repeat" },
+	{ "%o", "%o : f32[2x2] masked 50.24 slot 8 = step.open %p {id=9, count=4, n=50, m=50} round 1", "step id 9 is not between 1 and 8" },
+	{ "%o", "%o : f32[2x2] masked 40.24 slot 8 = step.open %p {id=3, count=4, n=50, m=40} round 1", "opens 40 bits and drops 0 of 'p', which has 50" },
+	{ "%o", "%o : f32[2x2] masked 40.24 slot 8 = step.open %p {id=3, count=4, n=50, m=40, s=10} round 1", "drops bits of both pads of 'p', but step 0" },
+	{ "%o", "%o : f32[2x2] masked 50.24 slot 24 = step.open %p {id=3, count=4, n=50, m=50} round 1", "'o' is at 24, but shares the place of 'p' at 8" },
+	{ "%o", "%o : f32[2x2] masked 50.24 slot 8 = step.open %p {id=3, count=4, n=50, m=50} round 0", "nothing is sent in round 1" },
+	{ "%o", "%o : f32[2x2] masked 50.24 slot 8 = step.open %p {id=3, count=4, n=50, m=50} round 0\n%z : f32[2x2] shared 50.24 slot 24 = step.mul %o, %o {id=6, count=4, n=50, m=50, map={dim=[4], so=[1], sa=[1], sb=[1]}}\n"
+	        "%zz : f32[2x2] masked 50.24 slot 24 = step.open %z {id=7, count=4, n=50, m=50} round 1", "reads 'x' before round 0 is exchanged" },
+	{ "%o", "%o : f32[2x2] masked 50.24 slot 8 = step.open %p {id=3, count=4, n=50, m=50} round 1\n%z : f32[2x2] shared 50.24 slot 24 = step.lin %p {id=6, count=4, na=4, n=50, m=50, ca=2, map={dim=[4], so=[1], sa=[1], sb=[1]}, shared=1}", "reads the share 'p' after its opening" },
+	{ "%o", "%o : f32[2x2] masked 50.24 slot 8 = step.open %p {id=3, count=4, n=50, m=50} round 1\n%z : f32[2x2] masked 50.24 slot 24 = step.input {id=6, count=4, m=50} round 0", "a message of round 0 after one of round 1" },
+	{ "%o", "%o : f32[2x2] masked 50.24 slot 8 = step.open %p {id=3, count=4, n=50, m=50} round 2", "round 2 of 2" },
+	{ "%x", "%x : f32[2x2] masked 50.12 input = step.input {id=1, count=4, m=50} round 1", "nothing is sent in round 0" },
+	{ "%l", "%l : f32[2x2] masked 50.24 slot 16 = step.lin %p {id=4, count=4, na=4, n=50, m=50, ca=2, map={dim=[4], so=[1], sa=[1], sb=[1]}}", "the step says shared=0, its operands are shared" },
+	{ "%l", "%l : f32[2x2] masked 50.24 slot 16 = step.lin %p {id=4, count=4, na=4, n=50, m=50, ca=2, map={dim=[4], so=[1], sa=[1], sb=[1]}, shared=1}", "the result is masked, the operands of a local step are shared" },
+	{ "%l", "%l : f32[2x2] masked 50.24 slot 16 = step.lin %o, %p {id=4, count=4, na=4, n=50, m=50, ca=2, map={dim=[4], so=[1], sa=[1], sb=[1]}, cb=1, shared=1}", "a local step on 'o', which is masked, and a shared value" },
+	{ "%l", "%l : f32[2x2] shared 50.24 slot 16 = step.lin %p {id=4, count=4, na=4, n=50, m=50, ca=2, map={dim=[4], so=[1], sa=[1], sb=[1]}, shared=1}", "'l' is shared, expected masked" },
+	{ "%l", "%l : f32[2x2] masked 50.24 slot 16 = step.open %p {id=4, count=4, n=50, m=50} round 1", "'p' is opened twice" },
+	{ "%l", "%l : f32[2x2] shared 50.24 slot 16 = step.mul %o, %p {id=4, count=4, n=50, m=50, map={dim=[4], so=[1], sa=[1], sb=[1]}}", "operand 'p' is shared, expected masked" },
+	{ "%l", "%l : f32[2x2] shared 50.24 slot 16 = step.mul %o, %x {id=4, count=4, n=50, m=50, pad_a=1, map={dim=[4], so=[1], sa=[1], sb=[1]}}", "the mask of 'o' is not the pad of step 1" },
+	{ "%l", "%l : f32[2x2] masked 50.24 slot 16 = add %o, %o", "is not an operation of stage SCHED" },
+	{ "%l", "%l : f32[2x2] masked 50.24 slot 16 = step.lin %o {id=4, count=4, n=50, m=50, ca=1, map={dim=[4], so=[1], sa=[1], sb=[1], a0=1}}", "the map leaves the operand 'o'" },
+	{ "%l", "%l : f32[2x2] masked 50.24 slot 16 = step.lin %o {id=4, count=4, n=50, m=50, ca=1, map={dim=[4], so=[1], sa=[-1], sb=[1], a0=2}}", "the map leaves the operand 'o'" },
+	{ "%l", "%l : f32[2x2] masked 50.24 slot 16 = step.lin %o {id=4, count=4, n=50, m=50, ca=1, map={dim=[2,2], so=[1,2], sa=[2,-1], sb=[1,0], a0=1}}", NULL },
+	{ "%l", "%l : f32[2x2] masked 50.24 slot 16 = step.lin %o {id=4, count=4, n=50, m=50, ca=1, map={dim=[2,2], so=[1,1], sa=[1,1], sb=[1,1]}}", "the map does not write each element of 'l' once" },
+	{ "%l", "%l : f32[2x2] masked 50.24 slot 16 = step.lin %o {id=4, count=4, n=50, m=50, ca=1, map={dim=[3], so=[1], sa=[1], sb=[1]}}", "the map does not write each element of 'l' once" },
+	{ "%l", "%l : f32[2x2] masked 50.24 slot 16 = step.lin %o {id=4, count=4, n=50, m=50, ca=1, map={dim=[4], so=[2], sa=[1], sb=[1]}}", "the map leaves the result 'l'" },
+	{ "%l", "%l : f32[2x2] masked 50.24 slot 16 = step.lin %o {id=4, count=4, n=50, m=50, ca=1}", "needs a map" },
+	{ "%l", "%l : f32[2x2] masked 50.24 slot 16 = step.tril %o {id=4, count=4, n=50, m=50, c=2, rows={count=2, first=1, inc=1, period=2, level=0}}", "rows of 3 elements do not fit operands of 4 and 0 and a result of 4" },
+	{ "%l", "%l : f32[2x2] masked 50.24 slot 16 = step.row_sum %o {id=4, count=4, n=50, m=50, rows={count=9999999999, first=1, inc=0, period=1, level=0}}", "needs rows that fit its operands" },
+	{ "%l", "%l : f32[2x2] shared 1.0 slot 16 = step.lt %o {id=4, count=4, n=50, m=1, b=51}", "n=50, m=1, s=0, b=51 and a table of 0 entries do not go together" },
+	{ "%l", "%l : f32[2x2] shared 38.12 slot 16 = step.trunc %o, %o {id=4, count=4, n=50, m=38, s=12, b=12}", "'o' has 50 bits, a bit was expected" },
+	{ "%l", "%l : f32[2x2] shared 60.12 slot 16 = step.sext %o, %o {id=4, count=4, n=50, m=60, b=50}", "'o' has 50 bits, a bit was expected" },
+	{ "%l", "%l : f32[2x2] shared 50.12 slot 16 = step.select %o, %o {id=4, count=4, n=50, m=50}", "'o' has 50 bits, a bit was expected" },
+	{ "%l", "%l : f32[2x2] shared 50.12 slot 16 = step.lutsign %o, %o {id=4, count=4, n=50, m=50}", "'o' has 50 bits, a bit was expected" },
+	{ "%l", "%l : f32[2x2] shared 50.12 slot 16 = step.lin4 %o, %o, %o {id=4, count=4, n=50, m=50}", "'o' has 50 bits, a bit was expected" },
+	{ "%l", "%l : f32[2x2] shared 50.12 slot 16 = step.bitdot %o {id=4, count=4, na=4, n=50, m=50}", "'o' has 50 bits, a bit was expected" },
+	{ "%l", "%l : f32[2x2] shared 50.12 slot 16 = step.pieces %o, %o {id=4, count=4, na=4, nb=4, n=50, m=50, b=1}", "'o' has 50 bits, a bit was expected" },
+	{ "%l", "%l : f32[2x2] shared 38.12 slot 16 = step.trunc %o, %o {id=4, count=4, n=50, m=38, s=49, b=49, slack=1}", "n=50, m=38, s=49" },
+	{ "%p", "%p : f32[2x2] shared 50.24 slot 8 = step.matmul %x, %w {id=2, count=4, n=50, m=50, weight_b=1, mm={batch=1, bh=1, rows=2, inner=3, cols=2, sa=[0,0,3,1], sb=[0,0,2,1]}}", "the product leaves the operand 'w'" },
+	{ "const", "const %w : i64[2x2] weight 50.12 slot 3 = 1 2 3 4", "the weight 'w' has the number 3, expected 0" },
+};
+
+static char *
+edited(const char *good, const struct edit *e)
+{
+	char *s = calloc(1, strlen(good) + 512), *to = s;
+	for (const char *line = good; *line;) {
+		size_t len = strcspn(line, "\n") + 1;
+		if (e->line && !strncmp(line, e->line, strlen(e->line)) && line[strlen(e->line)] == ' ')
+			to += sprintf(to, "%s\n", e->instead);
+		else {
+			memcpy(to, line, len);
+			to += len;
+		}
+		line += len;
+	}
+	return s;
+}
+
+static void
+try_edits(const char *good, const struct edit *e, size_t count)
+{
+	for (size_t k = 0; k < count; k++) {
+		struct text t;
+		text_open(&t);
+		struct diag *d = diag_new(t.f, false);
+		char *s = edited(good, &e[k]);
+		struct prog *p = text_parse(s, d);
+		bool ok = p && ir_check(p, p->stage);
+		ir_free(p);
+		diag_free(d);
+		fclose(t.f);
+		if (!p || ok != !e[k].message || (e[k].message && !strstr(t.s, e[k].message)))
+			fail_msg("%s\n%s\nexpected: %s", s, t.s, e[k].message ? e[k].message : "no error");
+		free(t.s);
+		free(s);
+	}
+}
+
+static void
+checker_names_each_fault(void **state)
+{
+	(void)state;
+	try_edits(float_good, float_edit, sizeof float_edit / sizeof float_edit[0]);
+	try_edits(ring_good, ring_edit, sizeof ring_edit / sizeof ring_edit[0]);
+	try_edits(sched_good, sched_edit, sizeof sched_edit / sizeof sched_edit[0]);
+}
+
+static void
+checker_sees_broken_structure(void **state)
+{
+	(void)state;
+	struct text t;
+	text_open(&t);
+	struct diag *d = diag_new(t.f, false);
+	struct prog *p = text_parse(float_good, d);
+	struct node *last = p->last;
+	ir_move_before(p, last, p->first);
+	assert_false(ir_check(p, STAGE_FLOAT));
+	ir_move_before(p, last, NULL);
+	assert_true(ir_check(p, STAGE_FLOAT));
+	last->in[0]->nuse++;
+	assert_false(ir_check(p, STAGE_FLOAT));
+	last->in[0]->nuse--;
+	last->in[0]->name = "x";
+	assert_false(ir_check(p, STAGE_FLOAT));
+	last->in[0]->name = "s";
+	assert_false(ir_check(p, STAGE_RING));
+	diag_free(d);
+	fclose(t.f);
+	assert_non_null(strstr(t.s, "before its definition"));
+	assert_non_null(strstr(t.s, "'s' has 2 uses, 3 are counted"));
+	assert_non_null(strstr(t.s, "two values are called 'x'"));
+	assert_non_null(strstr(t.s, "at stage FLOAT, expected RING"));
+	free(t.s);
+	ir_free(p);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(checker_names_each_fault), cmocka_unit_test(checker_sees_broken_structure),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

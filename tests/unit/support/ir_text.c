@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * ir_text.c -- see ir_text.h.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "ir_text.h"
+
+void
+text_open(struct text *t)
+{
+	t->f = open_memstream(&t->s, &t->n);
+	assert_non_null(t->f);
+}
+
+struct prog *
+text_parse(const char *source, struct diag *d)
+{
+	FILE *f = fmemopen((void *)(uintptr_t)source, strlen(source), "r");
+	assert_non_null(f);
+	struct prog *p = ir_parse(f, "test.ir", NULL, d);
+	fclose(f);
+	return p;
+}
+
+char *
+text_print(const struct prog *p)
+{
+	struct text t;
+	text_open(&t);
+	ir_print(p, t.f);
+	fclose(t.f);
+	return t.s;
+}
+
+struct node *
+sum_node(struct prog *p, struct val *a, struct val *b, const char *name)
+{
+	const struct type secret = { .sec = SEC_SECRET };
+	struct val *out = ir_val(p, name, DT_F32, secret, a->rank, a->dim);
+	return ir_node(p, NULL, OP_add, NULL, 2, (struct val *[]){ a, b }, 1, &out);
+}
