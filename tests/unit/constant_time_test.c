@@ -305,6 +305,90 @@ shifted(struct harness *h)
 	free(x);
 }
 
+/* -60 <= x < 60 in 40 bits: steps without a shift or a gap, and point functions that are tables of bits. */
+static void
+small_domains(struct harness *h)
+{
+	static const int64_t list[] = { 1, 1, 5 }, c[] = { 3, -2, 7 };
+	static const struct suf_table t_cuts = { "c", 3, list }, t_pieces = { "p", 3, c };
+	static const struct suf_map map = { .ndim = 1, .dim = { COUNT }, .so = { 1 }, .sa = { 1 }, .sb = { 1 } };
+	static const struct suf_rows rows = { .count = COUNT / 8, .first = 8, .period = 1 };
+	int64_t entry[128];
+	const struct suf_table t_all = { "a", 128, entry }, t_few = { "f", 8, entry };
+	const struct suf_ref none = { SUF_NONE, 0 };
+	struct suf_ref carry = harness_wire(h, COUNT), bit = harness_wire(h, COUNT), v[2], sign[2], out[6];
+	uint64_t x[COUNT], sum[COUNT / 8] = { 0 };
+	for (uint64_t i = 0; i < COUNT; i++)
+		x[i] = (harness_random() % 120 - 60) & ring_mask(40);
+	for (int k = 0; k < 128; k++)
+		entry[k] = harness_signed(harness_random(), 12);
+	for (int k = 0; k < 2; k++) {
+		v[k] = harness_wire(h, COUNT);
+		sign[k] = harness_wire(h, COUNT);
+	}
+	for (int k = 0; k < 6; k++)
+		out[k] = harness_wire(h, COUNT);
+	struct suf_ref in = harness_input(h, COUNT, 40, x);
+	harness_round(h);
+	struct suf_step s = step(SUF_lt, 40, 1, in, none, carry);
+	s.b = 3;
+	harness_step(h, s);
+	harness_open(h, carry, COUNT, 1);
+	s = step(SUF_cuts, 40, 1, in, none, bit);
+	s.b = 8;
+	s.table = &t_cuts;
+	harness_step(h, s);
+	harness_open(h, bit, COUNT, 1);
+	harness_round(h);
+	for (unsigned k = 0; k < 2; k++) { /* x mod 2^7; (x >> 3) mod 2^3 */
+		s = step(SUF_lutc, 40, 14, in, k ? carry : none, v[k]);
+		s.s = k ? 3 : 0;
+		s.b = k ? 3 : 7;
+		s.table = k ? &t_few : &t_all;
+		s.out[1] = sign[k];
+		harness_step(h, s);
+		harness_open(h, v[k], COUNT, 14);
+	}
+	harness_round(h);
+	for (unsigned k = 0; k < 2; k++) {
+		s = step(SUF_tabmul, 14, k ? 30 : 13, v[k], sign[k], out[k]);
+		s.s = k ? 3 : 0;
+		s.in[2] = k ? carry : none;
+		harness_step(h, s);
+	}
+	harness_step(h, step(SUF_selshift, 40, 40, in, bit, out[2]));
+	s = step(SUF_shiftmul, 40, 40, in, in, out[3]);
+	s.map = &map;
+	harness_step(h, s);
+	s = step(SUF_shiftsq, 40, 37, in, carry, out[4]);
+	s.count = COUNT / 8;
+	s.s = 3;
+	s.rows = &rows;
+	harness_step(h, s);
+	s = step(SUF_pieces, 40, 30, in, none, out[5]);
+	s.ca = 2;
+	s.table = &t_pieces;
+	harness_step(h, s);
+	const unsigned width[] = { 13, 30, 40, 40, 37, 30 };
+	for (int k = 0; k < 6; k++)
+		harness_open(h, out[k], k == 4 ? COUNT / 8 : COUNT, width[k]);
+	harness_round(h);
+	for (int k = 0; k < 6; k++)
+		harness_output(h, out[k], k == 4 ? COUNT / 8 : COUNT, width[k]);
+	harness_run(h);
+	for (uint64_t i = 0; i < COUNT; i++) {
+		const int64_t y = harness_signed(x[i], 40);
+		sum[i / 8] += (uint64_t)((y >> 3) * (y >> 3));
+		assert_int_equal(h->out_party[0][0][i], (uint64_t)entry[y & 127] & ring_mask(13));
+		assert_int_equal(h->out_party[1][1][i], (uint64_t)entry[y >> 3 & 7] & ring_mask(30));
+		assert_int_equal(h->out_party[0][2][i], (y >= 5 ? (uint64_t)y : 0) & ring_mask(40));
+		assert_int_equal(h->out_party[1][3][i], (uint64_t)(y * y));
+		assert_int_equal(h->out_party[0][5][i], (uint64_t)(3 - 2 * y + 7 * y * y) & ring_mask(30));
+	}
+	for (uint64_t i = 0; i < COUNT / 8; i++)
+		assert_int_equal(h->out_party[1][4][i], sum[i] & ring_mask(37));
+}
+
 static void
 run_chain(const char *isa)
 {
@@ -312,7 +396,7 @@ run_chain(const char *isa)
 	int64_t table[256];
 	for (int k = 0; k < 256; k++)
 		table[k] = (int64_t)harness_random();
-	for (int which = 0; which < 3; which++) {
+	for (int which = 0; which < 4; which++) {
 		harness_init(&h);
 		h.prog.name = isa;
 		h.prog.body = secret_body;
@@ -320,8 +404,10 @@ run_chain(const char *isa)
 			chain(&h, table);
 		else if (which == 1)
 			table_gate(&h);
-		else
+		else if (which == 2)
 			shifted(&h);
+		else
+			small_domains(&h);
 		harness_free(&h);
 	}
 }
