@@ -126,6 +126,10 @@ norms(void **state)
 	check_norm((struct norm){ 37, 9, 9, 128, true, false, 1e-5 });
 	check_norm((struct norm){ 37, 9, 9, 20, true, true, 1e-5 });
 	check_norm((struct norm){ 64, 14, 14, 40, true, false, 1e-5 });
+	for (int64_t d = 1; d <= 4; d *= 2)
+		for (int k = 0; k < 5; k++)
+			for (int center = 0; center < 2; center++)
+				check_norm((struct norm){ rings[k], 12, 12, d, center, false, 1e-5 });
 }
 
 int
