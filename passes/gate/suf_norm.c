@@ -24,7 +24,7 @@
 enum { ROOT_FRAC = 16, INDEX = 11, LEAST_FACTOR_BITS = 8, FACTOR_BITS = 16 };
 
 /* The row's mean, with the fraction bits of x.  The factor 2^k/d gets the bits that f - s (s: those x has too many) and
- * a ring of 64 bits leave; where that is too little, the sum drops 16 bits first, which are far below the mean's precision. */
+ * a ring of 64 bits leave; where that is too little, the sum drops bits first, which move the mean by at most 2^-f. */
 static struct val *
 mean(struct gb *g, struct val *x, unsigned s, const struct suf_rows *rows)
 {
@@ -33,11 +33,11 @@ mean(struct gb *g, struct val *x, unsigned s, const struct suf_rows *rows)
 	if (d == 1u << log2)
 		return log2 ? b_trunc_slack(g, sum, log2, n) : sum;
 	const unsigned have = f > s ? f - s : 0, want = have < FACTOR_BITS ? FACTOR_BITS - have : 0, lift = want < 64 - n ? want : 64 - n;
-	const bool drop = have + lift < LEAST_FACTOR_BITS;
-	const unsigned bits = drop ? FACTOR_BITS : have + lift, wide = drop ? n : n + lift;
-	struct val *at = drop ? b_trunc_slack(g, sum, FACTOR_BITS, n) : lift ? b_open(g, b_gapext(g, sum, wide)) : sum;
+	const unsigned drop = have + lift >= LEAST_FACTOR_BITS ? 0 : s + log2 < FACTOR_BITS ? s + log2 : FACTOR_BITS;
+	const unsigned bits = drop ? drop : have + lift, wide = drop ? n : n + lift;
+	struct val *at = drop ? b_trunc_slack(g, sum, drop, n) : lift ? b_open(g, b_gapext(g, sum, wide)) : sum;
 	struct val *scaled = b_lin(g, llround(ldexp(1, (int)(bits + log2)) / (double)d), at, 0, NULL, 0, wide, NULL); /* by < 2^bits */
-	return b_trunc_slack(g, scaled, drop ? log2 : bits + log2, n);
+	return b_trunc_slack(g, scaled, bits + log2 - drop, n);
 }
 
 /* Smallest k with 2^k > sqrt(d), with room for the root's error */

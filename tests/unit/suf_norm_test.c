@@ -19,10 +19,11 @@ clear_mean(const struct norm *k, int64_t sum)
 	const unsigned f = k->f, log2 = (unsigned)ilogb((double)k->d), spare = f > k->s ? f - k->s : 0;
 	if (k->d == INT64_C(1) << log2)
 		return sum >> log2;
-	unsigned bits = spare + (64 - k->n);
+	unsigned bits = spare + (64 - k->n), drop = k->s + log2 < 16 ? k->s + log2 : 16;
 	bits = bits < 16 ? bits : 16;
-	const int64_t factor = llround(ldexp(1, (int)((bits < 8 ? 16 : bits) + log2)) / (double)k->d);
-	return bits < 8 ? ((sum >> 16) * factor) >> log2 : (sum * factor) >> (bits + log2);
+	if (bits >= 8)
+		return (sum * llround(ldexp(1, (int)(bits + log2)) / (double)k->d)) >> (bits + log2);
+	return ((sum >> drop) * llround(ldexp(1, (int)(drop + log2)) / (double)k->d)) >> log2;
 }
 
 static int64_t
@@ -116,6 +117,8 @@ norms(void **state)
 	static const unsigned rings[] = { 48, 50, 51, 57, 64 };
 	for (int k = 0; k < 5; k++) {
 		check_norm((struct norm){ rings[k], 12, 12, 24, true, false, 1e-5 });
+		check_norm((struct norm){ rings[k], 12, 12, 3, true, false, 1e-5 });
+		check_norm((struct norm){ rings[k], 12, 12, 5, true, true, 1e-5 });
 		check_norm((struct norm){ rings[k], 12, 0, 100, true, true, 1e-5 });
 		check_norm((struct norm){ rings[k], 12, 12, 64, true, true, 1e-5 });
 		check_norm((struct norm){ rings[k], 12, 12, 33, false, false, 1e-6 });
