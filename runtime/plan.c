@@ -28,8 +28,9 @@ step_block(const struct suf_step *s)
 {
 	uint64_t bytes = SUF_BLOCK * 8;
 	for (enum suf_part part = 0; part < SUF_NPART; part++)
-		if (suf_part_desc[part].step == s->op && suf_part_desc[part].kind == KIND_DPF)
-			bytes = most(bytes, dpf_key_bytes(suf_part_bits(part, s), SUF_BLOCK));
+		if (suf_part_desc[part].step == s->op && suf_part_count(part, s))
+			bytes = most(bytes, suf_part_desc[part].kind == KIND_DPF ? dpf_key_bytes(suf_part_bits(part, s), SUF_BLOCK)
+			                    : (uint64_t)SUF_BLOCK / 8 * suf_part_bits(part, s));
 	return bytes;
 }
 

@@ -207,6 +207,107 @@ sim_corr(struct suf_run *r, const struct suf_step *s, enum suf_part part, int pa
 	}
 }
 
+/* ---- elements of several words (limbs) ------------------------------------------ */
+
+/* c = v - u mod 2^bits, element by element */
+static void
+sub_wide(uint64_t *c, const uint64_t *v, const uint64_t *u, size_t count, unsigned bits)
+{
+	const unsigned limbs = suf_limbs(bits);
+	const uint64_t top = ring_mask(bits - 64 * (limbs - 1));
+	for (size_t i = 0; i < count; i++, c += limbs, v += limbs, u += limbs) {
+		uint64_t borrow = 0;
+		for (unsigned j = 0; j < limbs; j++) {
+			const uint64_t d = v[j] - u[j], b = (v[j] < u[j]) | ((d < borrow) & (v[j] == u[j]));
+			c[j] = d - borrow;
+			borrow = b;
+		}
+		c[limbs - 1] &= top;
+	}
+}
+
+/* Elements to key bytes or, `out` false, back. */
+static void
+pack_wide(const struct suf_run *r, uint8_t *key, uint64_t *v, size_t count, unsigned bits, bool out)
+{
+	const unsigned limbs = suf_limbs(bits);
+	uint64_t one[SUF_BLOCK];
+	for (unsigned j = 0; j < limbs; j++) {
+		const unsigned n = j + 1 < limbs ? 64 : bits - 64 * j;
+		for (size_t i = 0; out && i < count; i++)
+			one[i] = v[i * limbs + j];
+		if (out)
+			pack(r, key, one, count, n);
+		else
+			unpack(r, one, key, count, n);
+		for (size_t i = 0; !out && i < count; i++)
+			v[i * limbs + j] = one[i];
+		key += (count * n + 7) / 8;
+	}
+}
+
+/* The words of a party's stream for elements [first, first + count), the last one of each reduced. */
+static void
+stream_wide(struct suf_run *r, const struct prg_stream_key *key, const struct suf_step *s, enum suf_part part, uint64_t first, size_t count, uint64_t *out)
+{
+	const unsigned bits = suf_part_bits(part, s), limbs = suf_limbs(bits);
+	const uint64_t top = ring_mask(bits - 64 * (limbs - 1));
+	stream(r, key, s->id, part_tag(part), first * limbs, count * limbs, 64, out);
+	for (size_t i = 0; i < count; i++)
+		out[i * limbs + limbs - 1] &= top;
+}
+
+enum suf_err
+deal_corr_wide(struct suf_run *r, const struct suf_step *s, enum suf_part part, uint64_t first, size_t count, const uint64_t *v)
+{
+	const unsigned bits = suf_part_bits(part, s), limbs = suf_limbs(bits);
+	uint64_t c[SUF_BLOCK * (SUF_WIDE / 64)];
+	for (size_t at = 0; at < count; at += SUF_BLOCK) {
+		const size_t k = count - at < SUF_BLOCK ? count - at : SUF_BLOCK;
+		const int to = corr_party(first + at);
+		stream_wide(r, &r->seed[1 - to], s, part, first + at, k, c);
+		sub_wide(c, v + at * limbs, c, k, bits);
+		pack_wide(r, r->key_buf, c, k, bits, true);
+		enum suf_err e = sink_put(r, r->sink[to], r->key_buf, (k * bits + 7) / 8);
+		if (!e)
+			e = sinks_flush(r);
+		if (e)
+			return e;
+	}
+	return SUF_OK;
+}
+
+enum suf_err
+eval_corr_wide(struct suf_run *r, const struct suf_step *s, enum suf_part part, uint64_t first, size_t count, uint64_t *share)
+{
+	const unsigned bits = suf_part_bits(part, s), limbs = suf_limbs(bits);
+	for (size_t at = 0; at < count; at += SUF_BLOCK) {
+		const size_t k = count - at < SUF_BLOCK ? count - at : SUF_BLOCK;
+		if (corr_party(first + at) != r->party) {
+			stream_wide(r, &r->seed[r->party], s, part, first + at, k, share + at * limbs);
+			continue;
+		}
+		enum suf_err e = key_get(r, r->key_buf, (k * bits + 7) / 8);
+		if (e)
+			return e;
+		pack_wide(r, r->key_buf, share + at * limbs, k, bits, false);
+	}
+	return SUF_OK;
+}
+
+void
+sim_corr_wide(struct suf_run *r, const struct suf_step *s, enum suf_part part, int party, uint64_t count, const uint64_t *v, uint64_t *share)
+{
+	const unsigned bits = suf_part_bits(part, s), limbs = suf_limbs(bits);
+	for (uint64_t at = 0; at < count; at += SUF_BLOCK) {
+		const size_t k = count - at < SUF_BLOCK ? (size_t)(count - at) : SUF_BLOCK;
+		const int to = corr_party(at);
+		stream_wide(r, &r->seed[1 - to], s, part, at, k, share + at * limbs);
+		if (to == party)
+			sub_wide(share + at * limbs, v + at * limbs, share + at * limbs, k, bits);
+	}
+}
+
 /* Root i of a party: words 2i, 2i+1 of its stream. */
 static void
 roots(struct suf_run *r, int party, const struct suf_step *s, enum suf_part part, uint64_t first, size_t count, struct block *root)

@@ -108,6 +108,8 @@ struct suf_run {
 	enum suf_err err; char errmsg[256];
 };
 
+enum { SUF_WIDE = 192 };                                   /* most bits of an element of a CORR part */
+static inline unsigned suf_limbs(unsigned bits) { return bits > 64 ? (bits + 63) / 64 : 1; }
 static inline uint64_t ring_mask(unsigned bits) { return bits >= 64 ? ~0ull : (1ull << bits) - 1; }
 
 /* Operands.  wire_in: the value array the mode works on: masks for the dealer,
@@ -128,6 +130,11 @@ SUF_MUST_USE enum suf_err deal_corr(struct suf_run *, const struct suf_step *, e
 SUF_MUST_USE enum suf_err eval_corr(struct suf_run *, const struct suf_step *, enum suf_part, uint64_t first, size_t count, uint64_t *share);
 /* A party's share of v as the run will have it; simulator only. */
 void sim_corr(struct suf_run *, const struct suf_step *, enum suf_part, int party, uint64_t count, const uint64_t *v, uint64_t *share);
+/* The same for parts of more than 64 bits: an element is suf_limbs(bits) words, least significant first; word j of element i is
+ * word i * limbs + j of the stream.  In the key all first words of a block come first, then all second ones; the last is packed. */
+SUF_MUST_USE enum suf_err deal_corr_wide(struct suf_run *, const struct suf_step *, enum suf_part, uint64_t first, size_t count, const uint64_t *v);
+SUF_MUST_USE enum suf_err eval_corr_wide(struct suf_run *, const struct suf_step *, enum suf_part, uint64_t first, size_t count, uint64_t *share);
+void sim_corr_wide(struct suf_run *, const struct suf_step *, enum suf_part, int party, uint64_t count, const uint64_t *v, uint64_t *share);
 /* DPF parts: the words of one block, count <= SUF_BLOCK.  Roots: two words per element from each party's stream (id, part). */
 SUF_MUST_USE enum suf_err deal_dpf(struct suf_run *, const struct suf_step *, enum suf_part, uint64_t first, size_t count, const uint64_t *alpha);
 SUF_MUST_USE enum suf_err deal_dpf_sign(struct suf_run *, const struct suf_step *, enum suf_part, uint64_t first, size_t count, const uint64_t *alpha, uint64_t *own0); /* dpf_gen_sign */

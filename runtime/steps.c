@@ -108,9 +108,10 @@ corr_bytes(struct blocks b, unsigned bits)
 
 /* The other party expands these blocks from its seed; the dealer does, too. */
 static uint64_t
-corr_prg(struct blocks b)
+corr_prg(struct blocks b, unsigned bits)
 {
-	return b.full * prg_blocks(0, SUF_BLOCK) + prg_blocks(0, b.rest);
+	const uint64_t limbs = suf_limbs(bits);
+	return b.full * prg_blocks(0, limbs * SUF_BLOCK) + prg_blocks(0, limbs * b.rest);
 }
 
 struct suf_cost
@@ -127,7 +128,7 @@ suf_part_cost(enum suf_part part, const struct suf_step *s, uint8_t output_to)
 		int from = p;
 		switch (suf_part_desc[part].kind) {
 		case KIND_CORR:
-		case KIND_XORC: c.key[p] = corr_bytes(b, bits); seeds = corr_prg(b); from = 1 - p; break;
+		case KIND_XORC: c.key[p] = corr_bytes(b, bits); seeds = corr_prg(b, bits); from = 1 - p; break;
 		case KIND_DPF:  c.key[p] = dpf_key_bytes(bits, count); seeds = prg_blocks(0, 2 * count); break;
 		case KIND_MASK: c.key[p] = output_to == p || output_to == 2 ? (count * bits + 7) / 8 : 0; break;
 		}

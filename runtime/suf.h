@@ -29,7 +29,7 @@ enum suf_op {
 	SUF_NSTEP
 };
 
-enum { SUF_BLOCK = 1024, SUF_MAX_DIM = 6, SUF_MAX_IN = 4, SUF_MAX_OUT = 2 };
+enum { SUF_BLOCK = 1024, SUF_MAX_DIM = 6, SUF_MAX_IN = 6, SUF_MAX_OUT = 4 };
 
 /* Where an operand lies.  WIRE: element offset in the wire buffer.  WEIGHT:
  * index of a tensor of the weights file. */
