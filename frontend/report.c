@@ -73,7 +73,8 @@ put_tensor(FILE *to, const struct val *v)
 	if (v->lo <= v->hi)
 		snprintf(range, sizeof range, "%.4g .. %.4g", v->lo, v->hi);
 	put_shape(to, v);
-	fprintf(to, " %6s  %-28s %-10s  %s\n", format, range, v->lo <= v->hi && v->from ? ir_range_name[v->from] : "", v->name);
+	fprintf(to, " %6s  %-28s %-10s  %s%s%s%s\n", format, range, v->lo <= v->hi && v->from ? ir_range_name[v->from] : "", v->name,
+	        v->why ? "  (" : "", v->why ? v->why : "", v->why ? ")" : "");
 }
 
 /* Helper values of gates are left out. */

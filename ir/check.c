@@ -187,7 +187,7 @@ check_node(struct checker *c, const struct node *n, int pos, enum stage stage)
 	}
 	if ((n->op == OP_act) != (n->desc != NULL))
 		check_fail(c, n, n->desc ? "takes no descriptor" : "has no descriptor");
-	if ((n->op == OP_rescale && stage == STAGE_FLOAT) || (n->op == OP_softmax_pv && stage < STAGE_GATE))
+	if (((n->op == OP_rescale || n->op == OP_widen) && stage == STAGE_FLOAT) || (n->op == OP_softmax_pv && stage < STAGE_GATE))
 		check_fail(c, n, "is not an operation of stage %s", ir_stage_name[stage]);
 	int before = c->reports;
 	check_arity(c, n);

@@ -67,6 +67,7 @@ struct val {                 /* one tensor, defined once */
 	double lo, hi;           /* range of the real value; lo > hi: unknown */
 	double norm;             /* bound of the 2-norm along the last axis; < 0: unknown */
 	enum range_source from;
+	const char *why;         /* for the report: what its fraction bits and its ring follow from; NULL: the program's one format */
 	const void *data;        /* constants: float[], int64_t[] or bool[] by dtype (host order, may be mapped);
 	                            from stage RING on public ones are int64_t[], the ring's integers (dtype DT_I64); a weight
 	                            keeps its float[] and quantize_weight() of passes/quantize.h gives the integers */
@@ -108,6 +109,7 @@ struct prog {                /* the one data structure every pass takes */
 	const struct choice *choice; /* what pass bind chose among several gates, and what else there was; NULL: no choice (passes/choose.h) */
 	uint32_t next_id;        /* next step id (labels of streams); starts at 1 */
 	bool joins;              /* SCHED, until pass join_open: it may move local steps before openings (a gate of another set than sigma is bound) */
+	bool mixed;              /* RING on: each value has its own format, for gates of the set compact */
 	int nrounds;             /* SCHED */
 	uint64_t wire_elems;     /* SCHED: size of the wire buffer, elements */
 };

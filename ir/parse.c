@@ -416,6 +416,8 @@ header(struct parser *ps, const struct options *opt)
 			ps->p->next_id = (uint32_t)lex_int(lx, 0, UINT32_MAX);
 		else if (lex_accept(lx, "joins"))
 			ps->p->joins = true;
+		else if (lex_accept(lx, "mixed"))
+			ps->p->mixed = true;
 		else if (lex_accept(lx, "rounds"))
 			ps->p->nrounds = (int)lex_int(lx, 0, INT32_MAX);
 		else if (lex_accept(lx, "wire"))

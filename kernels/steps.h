@@ -201,4 +201,45 @@ suf_tabmul_eval(unsigned w, uint64_t v_hat, uint64_t a, uint64_t b, uint64_t *wr
 	*wraps = (up >> (w - 1)) ^ 1;
 	return a * up + b;
 }
+
+/* Local truncation of an exact share in a ring of m + s bits: [y] -> the share of y / 2^s mod 2^m. */
+static inline SUF_HD uint64_t
+suf_exact_top(int p, unsigned s, unsigned m, uint64_t share)
+{
+	const uint64_t half = p || s == 0 ? 0 : ((uint64_t)1 << s) - 1;
+	return ((share + half) & suf_ring(m + s)) >> s;
+}
+
+/* A masked value with a gap, re-centred: x = *x_off - r + 2^n wraps msb(r); returns wraps. */
+static inline SUF_HD uint64_t
+suf_gap_public(unsigned n, uint64_t x_hat, uint64_t *x_off)
+{
+	const uint64_t q = (uint64_t)1 << (n - 2), up = (x_hat + q) & suf_ring(n);
+	*x_off = up - q;
+	return (up >> (n - 1)) ^ 1;
+}
+
+/* normsq: share of x^2 without the dealer's r^2; shares of r, msb(r), msb(r) r. */
+static inline SUF_HD uint64_t
+suf_normsq_eval(int p, unsigned n, uint64_t x_hat, uint64_t r, uint64_t msb, uint64_t rm)
+{
+	uint64_t x, wraps = suf_gap_public(n, x_hat, &x);
+	const uint64_t wrap = ((msb << (n - 1)) + x * msb - rm) << (n + 1); /* 2^(2n) msb + 2^(n+1) (x msb - r msb), n < 32 */
+	return (p ? 0 : x * x) - 2 * x * r + (0 - wraps & wrap);
+}
+
+/* normmul: share of rho x; shares of rho's mask, of r, msb(r), and of their products with rho's mask. */
+static inline SUF_HD uint64_t
+suf_normmul_eval(int p, unsigned n, uint64_t rho_hat, uint64_t x_hat, uint64_t r_rho, uint64_t r, uint64_t msb, uint64_t pr, uint64_t pm)
+{
+	uint64_t x, wraps = suf_gap_public(n, x_hat, &x);
+	return (p ? 0 : rho_hat * x) - r_rho * x - rho_hat * r + pr + ((0 - wraps & (rho_hat * msb - pm)) << n);
+}
+
+/* bitmul: share of bit w; shares of w's mask r, of the bit's mask z and of z r. */
+static inline SUF_HD uint64_t
+suf_bitmul_term(int p, uint64_t bit_hat, uint64_t w_hat, uint64_t r, uint64_t z, uint64_t z_r)
+{
+	return bit_hat * ((p ? 0 : w_hat) - r) + (1 - 2 * bit_hat) * (z * w_hat - z_r);
+}
 #endif

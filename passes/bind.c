@@ -24,14 +24,14 @@ hint_sets(struct prog *p, enum op op)
 
 /* The gate that is given; NULL: there is none, or (*chosen) several can do it. */
 static const struct gate *
-given(const struct gate_rules *rules, const char *set, const struct node *n, bool *chosen)
+given(const struct prog *p, const struct gate_rules *rules, const char *set, const struct node *n, bool *chosen)
 {
 	*chosen = !strcmp(set, "auto");
 	const struct gate *g = rules ? gate_rules_pick(rules, n, chosen) : *chosen ? NULL : gate_find(set, n->op);
 	if (!*chosen)
 		return g;
-	*chosen = gate_choice(n->op, 1) != NULL;
-	g = gate_choice(n->op, 0);
+	*chosen = gate_choice(p, n->op, 1) != NULL;
+	g = gate_choice(p, n->op, 0);
 	return *chosen ? NULL : g ? g : gate_find("local", n->op);
 }
 
@@ -67,7 +67,7 @@ pass_bind(struct prog *p)
 	}
 	for (struct node *n = p->first; n; n = n->next) {
 		bool chosen;
-		n->gate = given(rules, set, n, &chosen);
+		n->gate = given(p, rules, set, n, &chosen);
 		choice |= chosen;
 		if (n->gate || chosen) {
 			n->klass = n->gate ? n->gate->klass : NULL;

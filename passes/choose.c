@@ -73,8 +73,8 @@ use_gate(struct node *n, const struct gate *g)
 }
 
 /* The first error, without its place. */
-static const char *
-reason(struct arena *a, const char *log)
+const char *
+measure_reason(struct arena *a, const char *log)
 {
 	const char *text = strstr(log, "error: ");
 	text = text ? text + 7 : log;
@@ -86,15 +86,15 @@ reason(struct arena *a, const char *log)
 	return arena_printf(a, "%.*s", (int)(code > text ? (size_t)(code - text) : n), text);
 }
 
-static struct measure
-take_measures(struct chooser *c, const struct prog *p)
+struct measure
+measure_of(const struct prog *p, const struct machine *machine, const struct network *net, int64_t *steps)
 {
 	struct cost cost;
 	struct prediction time;
 	prog_cost(p, &cost);
-	if (!predict(p, &c->machine, &c->net, &time))
+	if (!predict(p, machine, net, &time))
 		BUG("a copy without a schedule");
-	c->steps += (int64_t)cost.steps;
+	*steps += (int64_t)cost.steps;
 	return (struct measure){ .possible = true, .online_ms = time.online_ms, .comm = cost.total.sent[0] + cost.total.sent[1],
 	                         .keys = cost.total.key[0] + cost.total.key[1], .rounds = cost.total.rounds };
 }
@@ -120,12 +120,12 @@ run_trial(struct chooser *c, struct trial *t)
 	c->steps += c->g.nnode;
 	c->trials++;
 	if (run_passes_unchecked(p))
-		t->all = take_measures(c, p);
+		t->all = measure_of(p, &c->machine, &c->net, &c->steps);
 	ir_free(p);
 	diag_free(d);
 	fclose(to);
 	if (!t->all.possible)
-		t->why_not = reason(c->p->arena, log);
+		t->why_not = measure_reason(c->p->arena, log);
 	free(log);
 }
 
@@ -277,16 +277,27 @@ repair(struct chooser *c, uint8_t *pick, const uint8_t *good)
 	}
 }
 
+/* The k-th set whose gates suit the formats of the program's values */
+static const char *
+set_of(const struct prog *p, int k)
+{
+	const char *set;
+	for (int i = 0; (set = gates_set(i)); i++)
+		if (gate_is_mixed(set) == p->mixed && k-- == 0)
+			return set;
+	return NULL;
+}
+
 /* The sets' own costs; the best of them. */
 static int
 best_set(struct chooser *c, struct choice *out)
 {
 	const char *set;
 	int best = 0;
-	while (gates_set(out->nset))
+	while (set_of(c->p, out->nset))
 		out->nset++;
 	out->set = arena_alloc(c->p->arena, (size_t)out->nset * sizeof *out->set);
-	for (int k = 0; (set = gates_set(k)); k++) {
+	for (int k = 0; (set = set_of(c->p, k)); k++) {
 		pick_set(c, set, c->other);
 		const struct trial *t = try(c, c->other);
 		out->set[k] = (struct choice_set){ .set = set, .tried = t };
@@ -416,22 +427,21 @@ explain(struct chooser *c, struct choice *out)
 	out->trials = c->trials;
 }
 
-static bool
-start(struct chooser *c)
+bool
+measure_start(struct prog *p, struct machine *machine, struct network *net)
 {
-	const struct options *o = c->p->opt;
+	const struct options *o = p->opt;
 	const char *network = o && o->network ? o->network : "lan";
-	c->objective = o ? o->objective : LEAST_TIME;
-	if (!network_parse(network, &c->net))
+	if (!network_parse(network, net))
 		BUG("the network '%s' was not checked", network);
 	char why[256];
-	if (machine_try(o ? o->machine : NULL, &c->machine, why))
+	if (machine_try(o ? o->machine : NULL, machine, why))
 		return true;
 	if (o && o->machine)
-		diag_error(c->p->diag, NULL, "machine", "%s", why);
+		diag_error(p->diag, NULL, "machine", "%s", why);
 	else
-		diag_warning(c->p->diag, NULL, "machine", "%s; gates are chosen for a reference machine", why);
-	diag_hint(c->p->diag, "measure this machine again: sufc calibrate-machine");
+		diag_warning(p->diag, NULL, "machine", "%s; gates are chosen for a reference machine", why);
+	diag_hint(p->diag, "measure this machine again: sufc calibrate-machine");
 	return !(o && o->machine);
 }
 
@@ -440,7 +450,8 @@ choose_gates(struct prog *p)
 {
 	struct chooser c = { .p = p, .a = arena_new(), .most = MAX_STEPS };
 	struct choice *out = arena_alloc(p->arena, sizeof *out);
-	bool ok = start(&c);
+	bool ok = measure_start(p, &c.machine, &c.net);
+	c.objective = p->opt ? p->opt->objective : LEAST_TIME;
 	if (ok) {
 		groups_init(&c.g, c.a, p);
 		forget_trials(&c);

@@ -38,6 +38,10 @@ struct choice {
  * changed.  False: an error was reported. */
 bool choose_gates(struct prog *);
 
+/* choose_formats.c: with --gates=auto, whether each value gets a format of its own (p->mixed), by what the whole program takes
+ * either way.  p: stage FLOAT, ranges known.  False: an error was reported. */
+bool choose_formats(struct prog *);
+
 extern const char *const objective_name[];       /* by enum objective; ends with NULL */
 /* < 0: a takes less than b; 0: the same in all measures. */
 int measure_compare(enum objective, const struct measure *a, const struct measure *b);

@@ -160,18 +160,18 @@ repaint(struct painter *c)
 /* ---- groups ------------------------------------------------------------------------------ */
 
 static void
-new_group(struct group *g, struct arena *a, const struct node *n)
+new_group(struct group *g, struct arena *a, const struct prog *p, const struct node *n)
 {
 	*g = (struct group){ .first = n };
-	while (gate_choice(n->op, g->ngate))
+	while (gate_choice(p, n->op, g->ngate))
 		g->ngate++;
 	g->gate = arena_alloc(a, (size_t)g->ngate * sizeof *g->gate);
 	for (int k = 0; k < g->ngate; k++)
-		g->gate[k] = gate_choice(n->op, k);
+		g->gate[k] = gate_choice(p, n->op, k);
 }
 
 static void
-assign(struct painter *c, struct arena *a)
+assign(struct painter *c, struct arena *a, const struct prog *p)
 {
 	struct groups *g = c->g;
 	int *leader = arena_alloc(a, ((size_t)g->nnode + 1) * sizeof *leader); /* by group */
@@ -185,7 +185,7 @@ assign(struct painter *c, struct arena *a)
 			k++;
 		if (k == g->n) {
 			leader[k] = i;
-			new_group(&g->v[g->n++], a, g->node[i]);
+			new_group(&g->v[g->n++], a, p, g->node[i]);
 		}
 		g->of[i] = k;
 		g->v[k].nodes++;
@@ -236,7 +236,7 @@ groups_make(struct groups *g, struct arena *a, const struct prog *p)
 	set_up(&c, g, a, p);
 	for (int k = 0; k < HOPS; k++)
 		repaint(&c);
-	assign(&c, a);
+	assign(&c, a, p);
 	g->npair = 0;
 	g->pair = arena_alloc(a, ((size_t)g->n * (size_t)g->n / 2 + 1) * sizeof *g->pair);
 	for (int i = 0; i < g->nnode; i++)

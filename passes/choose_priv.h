@@ -4,6 +4,13 @@
 #ifndef SUFC_CHOOSE_PRIV_H
 #define SUFC_CHOOSE_PRIV_H
 #include "passes/choose.h"
+#include "passes/predict.h"
+
+/* The machine and the network of the program's options; false: an error was reported. */
+bool measure_start(struct prog *, struct machine *, struct network *);
+/* What a scheduled program takes; its steps are added to *steps. */
+struct measure measure_of(const struct prog *, const struct machine *, const struct network *, int64_t *steps);
+const char *measure_reason(struct arena *, const char *log); /* the first error of a log, without its place */
 
 struct group {
 	const struct node *first;

@@ -77,10 +77,10 @@ rescale_join(struct prog *p, struct node *n)
 {
 	struct val *x = n->in[0];
 	struct node *before = x->def;
-	if (!before || before->op != OP_rescale || ir_user(p, x) != n || before->in[0]->type.bits != x->type.bits)
+	if (!before || before->op != OP_rescale || ir_user(p, x) != n || (!p->mixed && before->in[0]->type.bits != x->type.bits))
 		return;
 	const int64_t shift = ir_int(before, ATTR_shift) + ir_int(n, ATTR_shift);
-	if (shift > x->type.bits - 2)
+	if (shift > before->in[0]->type.bits - 2)
 		return;
 	ir_set_int(p, n, ATTR_shift, shift);
 	ir_set_in(p, n, 0, before->in[0]);

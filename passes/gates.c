@@ -40,16 +40,28 @@ is_full(const char *set)
 }
 
 bool
+gate_is_mixed(const char *set)
+{
+	return !strcmp(set, "compact");
+}
+
+bool
+gates_wants_mixed(const struct options *opt)
+{
+	return opt && opt->gates && gate_is_mixed(opt->gates);
+}
+
+bool
 gates_is_set(const char *text)
 {
 	return !strcmp(text, "auto") || is_full(text);
 }
 
 const struct gate *
-gate_choice(enum op op, int k)
+gate_choice(const struct prog *p, enum op op, int k)
 {
 	for (int i = 0; i < ngates; i++)
-		if (gates[i].op == op && !gate_is_local(&gates[i]) && is_full(gates[i].set) && k-- == 0)
+		if (gates[i].op == op && !gate_is_local(&gates[i]) && is_full(gates[i].set) && gate_is_mixed(gates[i].set) == p->mixed && k-- == 0)
 			return &gates[i];
 	return NULL;
 }
@@ -78,7 +90,7 @@ bool
 gates_wants_folding(const struct options *opt)
 {
 	const char *set = opt && opt->gates ? opt->gates : "auto";
-	return !strcmp(set, "auto") ? gates_set(1) != NULL : gates_is_file(set) ? gate_rules_fold(set) : !strcmp(set, "suf");
+	return !strcmp(set, "auto") ? gates_set(1) != NULL : gates_is_file(set) ? gate_rules_fold(set) : !strcmp(set, "suf") || gate_is_mixed(set);
 }
 
 const char *

@@ -60,7 +60,9 @@ extern const struct gate gates[];
 extern const int ngates;
 const struct gate *gate_find(const char *set, enum op);   /* NULL: none; set "local" is searched too */
 bool gate_is_local(const struct gate *);                     /* the only way to do it: of set "local" */
-const struct gate *gate_choice(enum op, int k);              /* the k-th gate for it in the sets that cover a model; NULL: no more */
+const struct gate *gate_choice(const struct prog *, enum op, int k); /* the k-th gate for it in the sets that cover a model and suit its formats; NULL: no more */
+bool gate_is_mixed(const char *set);                         /* its gates take values that have formats of their own (prog.mixed) */
+bool gates_wants_mixed(const struct options *);
 bool gates_is_set(const char *text);                         /* a set that covers a model, or "auto"; gates of others go into gates files */
 const char *gates_set(int k);                                /* the k-th set that covers a model; NULL: no more */
 bool gates_is_file(const char *text);                        /* no set: names a file, or looks like a path ('/' or '.') */

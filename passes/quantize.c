@@ -3,11 +3,15 @@
  * n bits with f fraction bits; a product has the sum of its operands' fraction
  * bits and is followed by a rescale.  Integer inputs have 0 fraction bits.
  *
+ * With gates of the set `compact` each value has fraction bits of its own (precision.c): products are rescaled behind
+ * the sums that they enter, and rings are 64 bits wide until pass `rings` narrows them.
+ *
  * Values keep their names: the truncated value is the one that stands for the
  * float value, the product before it gets a new name (NAME.wide).
  */
 #include <math.h>
 #include <string.h>
+#include "passes/choose.h"
 #include "passes/descriptor.h"
 #include "passes/quantize.h"
 
@@ -18,6 +22,12 @@ static void set_type(struct quant *q, struct val *v, int frac)
 }
 
 static int frac_of(const struct val *v) { return v->type.frac; }
+
+/* Fraction bits that the readers of v want */
+static int want(const struct quant *q, const struct val *v) { return q->precision ? precision_of(q->precision, v) : q->frac; }
+
+/* Of a constant operand of n */
+static int weight_frac(const struct quant *q, const struct node *n) { return q->precision ? precision_of_weight(q->precision, n) : q->frac; }
 
 /* A new node after n with n's output as its output; n gets a new value, NAME+suffix, with `frac` bits. */
 static struct node *follow(struct quant *q, struct node *n, enum op op, const char *suffix, int frac)
@@ -41,7 +51,8 @@ static void set_shift(struct quant *q, struct node *n, int shift)
 static void finish(struct quant *q, struct node *n, int frac)
 {
 	struct val *v = n->out[0];
-	if (frac <= q->frac) {
+	const int to = want(q, v);
+	if (frac <= to || (q->precision && precision_stays_wide(q->prog, v))) {
 		set_type(q, v, frac);
 		return;
 	}
@@ -49,8 +60,8 @@ static void finish(struct quant *q, struct node *n, int frac)
 	struct val *wide = n->out[0];
 	wide->source = v;
 	wide->lo = v->lo; wide->hi = v->hi; wide->norm = v->norm; wide->from = v->from;
-	set_shift(q, down, frac - q->frac);
-	set_type(q, v, q->frac);
+	set_shift(q, down, frac - to);
+	set_type(q, v, to);
 }
 
 /* Operand k of n, a secret value, times 2^(frac - its frac): an integer multiple. */
@@ -88,8 +99,8 @@ static void carry(struct quant *q, struct node *n)
 /* Operand and result in the global format: what tables are made for. */
 static void at_format(struct quant *q, struct node *n)
 {
-	raise(q, n, 0, q->frac);
-	set_type(q, n->out[0], n->op == OP_argmax ? 0 : q->frac);
+	raise(q, n, 0, want(q, n->in[0]));
+	set_type(q, n->out[0], n->op == OP_argmax ? 0 : q->precision && n->op == OP_relu ? frac_of(n->in[0]) : want(q, n->out[0]));
 }
 
 /* A descriptor's cells are for one format; where it promises that no input is there, say so if one may be. */
@@ -97,7 +108,7 @@ static void quantize_act(struct quant *q, struct node *n)
 {
 	const struct descriptor *d = n->desc;
 	const struct val *v = n->in[0];
-	if (d->out != q->frac)
+	if (!q->precision && d->out != q->frac)
 		diag_error(q->prog->diag, &n->loc, "descriptor", "the descriptor '%s' has %u fraction bits, the program %u", d->name, d->out, q->frac);
 	for (int side = 0; side < 2; side++) {
 		if (d->tail[side].kind != TAIL_NONE || !(v->lo <= v->hi) || (side ? v->hi < d->hi : v->lo >= d->lo))
@@ -112,17 +123,18 @@ static void quantize_act(struct quant *q, struct node *n)
 static void quantize_norm(struct quant *q, struct node *n)
 {
 	at_format(q, n);
+	const int frac = n->out[0]->type.frac;
 	if (n->nin > 1)
-		use_const(q, n, 1, q->frac, SEC_WEIGHT);
+		use_const(q, n, 1, frac, SEC_WEIGHT);
 	if (n->nin > 2)
-		use_const(q, n, 2, 2 * q->frac, SEC_WEIGHT);
+		use_const(q, n, 2, 2 * frac, SEC_WEIGHT);
 }
 
 static void quantize_matmul(struct quant *q, struct node *n)
 {
 	for (int k = 0; k < 2; k++)
 		if (n->in[k]->data)
-			use_const(q, n, k, q->frac, SEC_WEIGHT);
+			use_const(q, n, k, weight_frac(q, n), SEC_WEIGHT);
 	int frac = frac_of(n->in[0]) + frac_of(n->in[1]);
 	if (n->nin > 2 && n->in[2]->data)
 		use_const(q, n, 2, frac, SEC_WEIGHT);
@@ -130,6 +142,9 @@ static void quantize_matmul(struct quant *q, struct node *n)
 		raise(q, n, 2, frac);
 	finish(q, n, frac);
 }
+
+/* Bits of a factor that is no power of two */
+static int FACTOR(const struct quant *q) { return q->precision ? 10 : q->frac; }
 
 /* A factor c as an integer multiple and a shift: c ~ k / 2^e, |k| in [2^(f-1), 2^f). */
 static void times_factor(struct quant *q, struct node *n, double c)
@@ -141,7 +156,7 @@ static void times_factor(struct quant *q, struct node *n, double c)
 		set_type(q, n->out[0], have);
 		return;
 	}
-	e = have == 0 ? q->frac : q->frac - 1 - ilogb(c);
+	e = have == 0 ? q->frac : FACTOR(q) - 1 - ilogb(c);
 	e = e > 2 * q->frac ? 2 * q->frac : e < 0 ? 0 : e;
 	ir_set_f64(q->prog, n, ATTR_factor, rint(ldexp(c, e)));
 	finish(q, n, have + e);
@@ -153,9 +168,19 @@ static bool shift_factor(struct quant *q, struct node *n, double c)
 	int k;
 	struct val *v = n->in[0];
 	struct node *r = v->def;
-	if (frexp(c, &k) != 0.5 || frac_of(v) != q->frac)
+	if (frexp(c, &k) != 0.5 || (!q->precision && frac_of(v) != q->frac))
 		return false;
 	k = 1 - k;
+	if (q->precision) {              /* the same integers, read with k fraction bits more */
+		const int frac = frac_of(v) + k;
+		if (k <= 0 || frac > 40)
+			return false;
+		n->op = OP_rescale;
+		n->nattr = 0;
+		set_shift(q, n, 0);
+		finish(q, n, frac);
+		return true;
+	}
 	if (r && r->op == OP_rescale && ir_user(q->prog, v) == n && ir_int(r, ATTR_shift) + k > 0) {
 		ir_set_int(q->prog, r, ATTR_shift, ir_int(r, ATTR_shift) + k);
 		ir_set_in(q->prog, n, 0, r->in[0]);
@@ -211,7 +236,7 @@ static void quantize_mul(struct quant *q, struct node *n)
 	}
 	if (b->data) {
 		enum sec sec = sec_of(b);
-		use_const(q, n, 1, sec == SEC_PUBLIC && const_is_integer(b) ? 0 : q->frac, sec);
+		use_const(q, n, 1, sec == SEC_PUBLIC && const_is_integer(b) ? 0 : weight_frac(q, n), sec);
 	}
 	finish(q, n, frac_of(n->in[0]) + frac_of(n->in[1]));
 }
@@ -222,7 +247,7 @@ static void quantize_aligned(struct quant *q, struct node *n)
 	int frac = 0;
 	for (int k = 0; k < n->nin; k++) {
 		const struct val *v = n->in[k];
-		int have = !v->data ? frac_of(v) : sec_of(v) == SEC_PUBLIC && const_is_integer(v) ? 0 : q->frac; /* not by a weight's values */
+		int have = !v->data ? frac_of(v) : sec_of(v) == SEC_PUBLIC && const_is_integer(v) ? 0 : want(q, n->out[0]); /* not by a weight's values */
 		frac = have > frac ? have : frac;
 	}
 	for (int k = 0; k < n->nin; k++)
@@ -230,7 +255,7 @@ static void quantize_aligned(struct quant *q, struct node *n)
 			use_const(q, n, k, frac, sec_of(n->in[k]));
 		else
 			raise(q, n, k, frac);
-	set_type(q, n->out[0], frac);
+	finish(q, n, frac);
 }
 
 /* A mean is a sum and a factor; the factor is a node of its own, next in the loop. */
@@ -247,11 +272,12 @@ static void quantize_mean(struct quant *q, struct node *n)
 
 static void quantize_rope(struct quant *q, struct node *n)
 {
-	int frac = q->frac - 3;
-	raise(q, n, 0, q->frac);
+	int frac = q->frac - 3, in = want(q, n->in[0]);
+	raise(q, n, 0, in);
+	in = frac_of(n->in[0]);
 	use_const(q, n, 1, frac, SEC_PUBLIC);
 	use_const(q, n, 2, frac, SEC_PUBLIC);
-	finish(q, n, q->frac + frac);
+	finish(q, n, in + frac);
 }
 
 static void quantize_embedding(struct quant *q, struct node *n)
@@ -272,8 +298,8 @@ static void quantize_embedding(struct quant *q, struct node *n)
 	}
 	ids->onehot = rows;
 	ir_set_in(q->prog, n, 1, ids);
-	use_const(q, n, 0, q->frac, SEC_WEIGHT);
-	set_type(q, n->out[0], q->frac);
+	use_const(q, n, 0, want(q, n->out[0]), SEC_WEIGHT);
+	set_type(q, n->out[0], want(q, n->out[0]));
 }
 
 /* Numbers are numbers in the ring; only the rounding of a float to an integer is refused. */
@@ -348,9 +374,13 @@ bool pass_quantize(struct prog *p)
 		return false;
 	}
 	struct quant q = { .prog = p, .frac = (uint8_t)frac };
-	q.bits = (uint8_t)ring_bits_choose(p, frac);
+	p->mixed = gates_wants_mixed(p->opt);
+	if ((!p->opt || !p->opt->gates || !strcmp(p->opt->gates, "auto")) && !choose_formats(p))
+		return false;
+	q.precision = p->mixed ? precision_make(p) : NULL;
+	q.bits = (uint8_t)(p->mixed ? 64 : ring_bits_choose(p, frac));
 	for (int k = 0; k < p->nin; k++)
-		set_type(&q, p->in[k], p->in[k]->dtype == DT_F32 ? frac : 0);
+		set_type(&q, p->in[k], p->in[k]->dtype == DT_F32 ? want(&q, p->in[k]) : 0);
 	for (struct node *n = p->first, *next; n; n = next) {
 		bool mean = n->op == OP_reduce_mean;
 		next = n->next;
@@ -359,6 +389,8 @@ bool pass_quantize(struct prog *p)
 			next = n->next;          /* the factor that was put after the sum */
 	}
 	drop_dead(p);
+	if (q.precision)
+		precision_done(q.precision);
 	check_inputs(&q);
 	p->stage = STAGE_RING;
 	return diag_errors(p->diag) == before;

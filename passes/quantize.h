@@ -18,8 +18,15 @@ struct const_copy { const struct val *from; struct val *to; };
 struct quant {
 	struct prog *prog;
 	uint8_t bits, frac;              /* the global format */
+	struct precision *precision;     /* each value has its own instead; NULL: one for all */
 	struct const_copy *copy; int ncopy, copy_cap; /* constants made so far */
 };
+/* precision.c: fraction bits of each value, by what reads it and what makes it. */
+struct precision *precision_make(struct prog *);            /* stage FLOAT; the arena owns it */
+void precision_done(struct precision *);
+int precision_of(const struct precision *, const struct val *);
+int precision_of_weight(const struct precision *, const struct node *); /* of the constant operand of a product */
+bool precision_stays_wide(const struct prog *, const struct val *); /* a product that only a sum or a factor reads: truncated behind it */
 int ring_bits_choose(struct prog *, int frac);      /* smallest width that holds every value; warns about those it cannot prove */
 /* The constant c with `frac` fraction bits; sec WEIGHT or PUBLIC.  Never NULL; reports NaN and infinity. */
 struct val *const_at(struct quant *, struct val *c, int frac, enum sec, const struct loc *);

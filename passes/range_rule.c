@@ -418,7 +418,7 @@ struct range range_rule(const struct node *n, int k)
 	case OP_concat:  return concat_rule(n);
 	case OP_reshape: case OP_transpose: case OP_slice: case OP_expand: case OP_gather: case OP_tril: case OP_untril:
 		return layout_rule(n);
-	case OP_rescale: case OP_step: case N_OP: break;
+	case OP_rescale: case OP_widen: case OP_step: case N_OP: break;
 	}
 	return range_unknown();
 }

@@ -78,13 +78,14 @@ struct range range_of_data(const struct val *v, const void *data)
 	return n ? (struct range){ lo, hi, sqrt(top) } : (struct range){ 0, 0, 0 };
 }
 
-static void calibrate(struct val *v, const struct range *seen)
+/* Rings of their own: every bit of a looser bound is paid for. */
+static void calibrate(struct val *v, const struct range *seen, bool mixed)
 {
 	if (v->dtype != DT_F32 || !(seen->lo <= seen->hi) || range_is_masked(v)) /* examples may hide nothing */
 		return;
 	double max = fmax(fabs(seen->lo), fabs(seen->hi)), m = MARGIN * max, norm = MARGIN * seen->norm;
-	bool loose = v->from == RANGE_NONE || range_max(v) > fmax(LOOSE * max, HARMLESS);
-	bool loose_norm = v->norm < 0 || v->norm > fmax(LOOSE_NORM * seen->norm, HARMLESS_NORM);
+	bool loose = v->from == RANGE_NONE || range_max(v) > (mixed ? 2 * m : fmax(LOOSE * max, HARMLESS));
+	bool loose_norm = v->norm < 0 || v->norm > (mixed ? 2 * norm : fmax(LOOSE_NORM * seen->norm, HARMLESS_NORM));
 	if (!loose && !loose_norm)
 		return;
 	struct range r = { v->lo, v->hi, v->norm };
@@ -185,7 +186,7 @@ static void sweep(struct prog *p, const struct range *seen, bool products)
 		for (int k = 0; k < n->nout; k++) {
 			set_range(n->out[k], range_rule(n, k), source_of(n));
 			if (seen)
-				calibrate(n->out[k], &seen[place_of(place, p->nvals, n->out[k])]);
+				calibrate(n->out[k], &seen[place_of(place, p->nvals, n->out[k])], gates_wants_mixed(p->opt));
 		}
 	}
 }
@@ -206,7 +207,7 @@ bool pass_ranges(struct prog *p)
 			continue;
 		set_range(v, input_range(p, v), RANGE_PROVEN);
 		if (seen)
-			calibrate(v, &seen[i]);
+			calibrate(v, &seen[i], gates_wants_mixed(p->opt));
 	}
 	sweep(p, seen, true);
 	if (ranges_deepen_masks(p))

@@ -53,6 +53,7 @@ uint64_t suf_thresholds(const struct suf_step *);                /* drelu: compa
 uint64_t suf_cuts_all(const struct suf_step *);                  /* cuts: comparisons for all outputs of an element */
 bool suf_cuts_odd(const struct suf_step *);                      /* cuts: some output has an odd number of thresholds */
 uint64_t suf_pieces_words(const struct suf_step *, unsigned more); /* pieces: degree + more words for each piece */
+unsigned suf_normsq_msb(const struct suf_step *);               /* normsq: bits of the shares of top bits */
 uint64_t suf_shiftsq_top(const struct suf_step *);               /* shiftsq: elements of its part top_o */
 uint64_t suf_part_count(enum suf_part, const struct suf_step *);
 unsigned suf_part_bits(enum suf_part, const struct suf_step *);

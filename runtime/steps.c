@@ -46,6 +46,14 @@ suf_pieces_words(const struct suf_step *s, unsigned more)
 	return ((uint64_t)s->ca + more) << s->b;
 }
 
+/* msb is needed mod 2^(R-n-1) for the squares and mod 2^(b-n) for products in a ring of b bits. */
+unsigned
+suf_normsq_msb(const struct suf_step *s)
+{
+	const int squares = s->m + s->s - s->n - 1, products = s->b - s->n, most = squares > products ? squares : products;
+	return most > 1 ? (unsigned)most : 1;
+}
+
 uint64_t
 suf_shiftsq_top(const struct suf_step *s)
 {

@@ -90,7 +90,7 @@ expand_local_scale(struct prog *p, struct node *n)
 	const double factor = ir_f64(n, ATTR_factor);
 	if (factor != (double)(int64_t)factor)
 		BUG("'%s': scaled by %g, which is not an integer", n->out[0]->name, factor);
-	return b_done(&g, b_lin(&g, (int64_t)factor, n->in[0], 0, NULL, 0, n->in[0]->type.bits, NULL));
+	return b_done(&g, b_lin(&g, (int64_t)factor, n->in[0], 0, NULL, 0, n->out[0]->type.bits, NULL)); /* 2^k x mod 2^(n+k) from x mod 2^n */
 }
 
 /* Copies the summed axes to the end, then sums rows. */

@@ -8,6 +8,7 @@
  */
 #include <string.h>
 #include "passes/gate/build.h"
+#include "passes/gate/compact.h"
 
 struct val *
 b_open(struct gb *g, struct val *v)
@@ -156,6 +157,8 @@ b_mul(struct gb *g, struct val *a, struct val *b, const struct suf_map *map)
 	const struct suf_map flat = { .ndim = 1, .dim = { (uint32_t)count }, .so = { 1 }, .sa = { 1 }, .sb = { 1 } };
 	need_masked(a);
 	b = b_weight(g, b, a->type.bits);
+	if (g->p->mixed)
+		return b_mul_last(g, a, b, map);
 	if (b->type.sec != SEC_WEIGHT)
 		need_masked(b);
 	if (a->type.bits != b->type.bits)
@@ -190,6 +193,8 @@ b_matmul(struct gb *g, struct val *a, struct val *b, struct val *bias, const str
 	need_masked(a);
 	b = b_weight(g, b, a->type.bits);
 	bias = bias ? b_weight(g, bias, a->type.bits) : NULL;
+	if (g->p->mixed)
+		return b_matmul_last(g, a, b, bias, mm, NULL);
 	if (b->type.sec != SEC_WEIGHT)
 		need_masked(b);
 	struct val *in[3] = { a, b, bias };

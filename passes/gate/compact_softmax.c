@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * compact_softmax.c -- softmax without a maximum: P = e^(t - L), L = ln sum e^t over the row, by one-time tables of the
+ * public masked score (docs/compact.md, softmax).  format_softmax() says whether the range of scores allows it, and all
+ * widths; otherwise the softmax of the set `suf`, whose tree of maxima takes any scores.
+ *
+ * Opened, each under its own pads: the row's sum of exponentials; the bits of its size, its normalised top 16 bits, the
+ * three words of the logarithm's pieces, the logarithm; every result.
+ * Condition: scores stay in their range; a score outside spoils its row.
+ */
+#include <math.h>
+#include "passes/formats.h"
+#include "passes/gate/build.h"
+#include "passes/gate/compact.h"
+#include "passes/gate/compact_cells.h"
+#include "passes/range.h"
+
+enum { LOG_FRAC = 24, INDEX_BITS = 8, CELL = 8 };
+
+static double
+natural_log(double u, void *arg)
+{
+	(void)arg;
+	return log(u > 0.5 ? u : 0.5);
+}
+
+/* L of each row, n bits with f fraction bits, opened; z: the row's sum with p->frac fraction bits. */
+static struct val *
+logarithm(struct gb *g, struct val *z, const struct soft_plan *p, unsigned f)
+{
+	const unsigned K = p->thresholds, m = p->n + LOG_FRAC - f;
+	struct val *bits, *top = b_row_scale(g, z, K, &bits);
+	const struct cell_table *t = cells_fit(g, "log", natural_log, NULL, 0, 1, INDEX_BITS, CELL, LOG_FRAC);
+	struct val *mantissa = b_cells(g, top, t, 0, 0, m);
+	int64_t *step = b_words(g, K);
+	for (unsigned k = 0; k < K; k++)
+		step[k] = llround(4 * M_LN2 * ldexp(1, LOG_FRAC));
+	const double shift = ((double)p->sum - CELL - 4.0 * K - p->frac) * M_LN2;
+	struct val *size = b_bitdot(g, bits, K, llround(shift * ldexp(1, LOG_FRAC)), m, step, arena_printf(g->p->arena, "log_steps_%u", K));
+	return b_open_narrow(g, b_lin(g, 1, mantissa, 1, size, 0, m, NULL), LOG_FRAC - f);
+}
+
+static struct val *
+softmax(struct gb *g, struct val *x, const struct suf_rows *rows, const struct soft_plan *p)
+{
+	const struct val *out = g->at->out[0];
+	const unsigned f = g->at->in[0]->type.frac, pf = out->type.frac;
+	struct val *t = b_reduce(g, x, p->n);
+	struct val *sum = b_open(g, b_exps(g, t, rows, p->cells[0], p->origin[0], f, p->a, p->b[0], p->a + p->b[0] - p->frac, p->sum));
+	struct val *l = logarithm(g, sum, p, f);
+	struct val *u = b_row_lin(g, 1, t, -1, l, rows);
+	return b_open(g, b_exps(g, u, NULL, p->cells[1], p->origin[1], f, p->a, p->b[1], p->a + p->b[1] - pf, out->type.bits));
+}
+
+bool
+expand_compact_softmax(struct prog *p, struct node *n)
+{
+	struct gb g = { p, n };
+	const struct soft_plan plan = format_softmax(n->in[0], format_row(n), n->out[0]->type.frac, n->out[0]->type.bits);
+	if (!plan.possible)
+		return expand_suf_softmax(p, n);
+	const int64_t axis = ir_int(n, ATTR_axis);
+	struct val *x = b_axis_last(&g, n->in[0], axis);
+	const struct suf_rows rows = b_rows(b_count(x) / plan.longest, plan.longest);
+	return b_done(&g, b_axis_back(&g, softmax(&g, x, &rows, &plan), n->in[0], axis));
+}
+
+bool
+expand_compact_softmax_tril(struct prog *p, struct node *n)
+{
+	struct gb g = { p, n };
+	struct val *x = n->in[0];
+	const struct soft_plan plan = format_softmax(x, format_row(n), n->out[0]->type.frac, n->out[0]->type.bits);
+	if (!plan.possible)
+		return expand_suf_softmax_tril(p, n);
+	const uint64_t rows = (uint64_t)ir_int(n, ATTR_rows), past = (uint64_t)ir_int_or(n, ATTR_past, 0);
+	const uint64_t packed = rows * (past + 1) + rows * (rows - 1) / 2;
+	const struct suf_rows at = b_tril_rows(b_count(x) / packed * rows, rows, past);
+	return b_done(&g, softmax(&g, x, &at, &plan));
+}
