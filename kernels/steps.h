@@ -225,7 +225,7 @@ suf_normsq_eval(int p, unsigned n, uint64_t x_hat, uint64_t r, uint64_t msb, uin
 {
 	uint64_t x, wraps = suf_gap_public(n, x_hat, &x);
 	const uint64_t wrap = ((msb << (n - 1)) + x * msb - rm) << (n + 1); /* 2^(2n) msb + 2^(n+1) (x msb - r msb), n < 32 */
-	return (p ? 0 : x * x) - 2 * x * r + (0 - wraps & wrap);
+	return (p ? 0 : x * x) - 2 * x * r + ((0 - wraps) & wrap);
 }
 
 /* normmul: share of rho x; shares of rho's mask, of r, msb(r), and of their products with rho's mask. */
@@ -233,7 +233,7 @@ static inline SUF_HD uint64_t
 suf_normmul_eval(int p, unsigned n, uint64_t rho_hat, uint64_t x_hat, uint64_t r_rho, uint64_t r, uint64_t msb, uint64_t pr, uint64_t pm)
 {
 	uint64_t x, wraps = suf_gap_public(n, x_hat, &x);
-	return (p ? 0 : rho_hat * x) - r_rho * x - rho_hat * r + pr + ((0 - wraps & (rho_hat * msb - pm)) << n);
+	return (p ? 0 : rho_hat * x) - r_rho * x - rho_hat * r + pr + (((0 - wraps) & (rho_hat * msb - pm)) << n);
 }
 
 /* bitmul: share of bit w; shares of w's mask r, of the bit's mask z and of z r. */
@@ -241,5 +241,52 @@ static inline SUF_HD uint64_t
 suf_bitmul_term(int p, uint64_t bit_hat, uint64_t w_hat, uint64_t r, uint64_t z, uint64_t z_r)
 {
 	return bit_hat * ((p ? 0 : w_hat) - r) + (1 - 2 * bit_hat) * (z * w_hat - z_r);
+}
+
+/* ---- numbers of up to three words, the lowest first ---- */
+struct suf_wide { uint64_t w[3]; };
+
+static inline SUF_HD uint64_t
+suf_mul_high(uint64_t a, uint64_t b, uint64_t *low)
+{
+	const unsigned __int128 p = (unsigned __int128)a * b;
+	*low = (uint64_t)p;
+	return (uint64_t)(p >> 64);
+}
+
+/* acc += a b mod 2^(64 limbs); a of `limbs` words */
+static inline SUF_HD void
+suf_wide_mul_add(unsigned limbs, struct suf_wide *acc, const uint64_t *a, uint64_t b)
+{
+	uint64_t carry = 0;
+	for (unsigned j = 0; j < limbs; j++) {
+		const unsigned __int128 p = (unsigned __int128)a[j] * b + acc->w[j] + carry;
+		acc->w[j] = (uint64_t)p;
+		carry = (uint64_t)(p >> 64);
+	}
+}
+
+/* (v >> s) mod 2^m of a number of `limbs` words, m + s <= 64 limbs, m <= 64; s is public */
+static inline SUF_HD uint64_t
+suf_wide_bits(unsigned limbs, const struct suf_wide *v, unsigned s, unsigned m)
+{
+	const unsigned word = s / 64, bit = s % 64;
+	uint64_t x = v->w[word] >> bit;
+	if (bit && word + 1 < limbs)
+		x |= v->w[word + 1] << (64 - bit);
+	return x & suf_ring(m);
+}
+
+/* exps, dealer: v 2^shift, rounded, of v < 2^126 as words; shift is public */
+static inline SUF_HD void
+suf_exps_entry(unsigned limbs, uint64_t high, uint64_t low, int shift, uint64_t *entry)
+{
+	unsigned __int128 v = (unsigned __int128)high << 64 | low;
+	if (shift < 0)
+		v = shift <= -127 ? 0 : (v + ((unsigned __int128)1 << (-shift - 1))) >> -shift;
+	const unsigned up = shift > 0 ? (unsigned)shift : 0, word = up / 64, bit = up % 64;
+	const uint64_t part[3] = { (uint64_t)v << bit, bit ? (uint64_t)(v >> (64 - bit)) : (uint64_t)(v >> 64), bit ? (uint64_t)(v >> 64) >> (64 - bit) : 0 };
+	for (unsigned j = 0; j < limbs; j++)
+		entry[j] = j >= word && j - word < 3 ? part[j - word] : 0;
 }
 #endif

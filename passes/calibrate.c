@@ -17,6 +17,19 @@ static void widen(struct range *r, struct range x)
 	r->norm = fmax(r->norm, x.norm);
 }
 
+static double row_sum(const struct val *v, const float *x)
+{
+	const int64_t last = range_last(v), n = ir_count(v);
+	double most = 0;
+	for (int64_t i = 0; i < n; i += last) {
+		double sum = 0;
+		for (int64_t j = i; j < i + last; j++)
+			sum += (double)x[j];
+		most = fmax(most, fabs(sum));
+	}
+	return most;
+}
+
 static bool run_example(struct prog *p, const struct examples *ex, int64_t example, struct range *seen)
 {
 	struct arena *mem = arena_new();
@@ -26,8 +39,12 @@ static bool run_example(struct prog *p, const struct examples *ex, int64_t examp
 		in[k] = example_at(p, ex, k, example);
 	bool ok = float_eval(p, in, result, mem);
 	for (int i = 0; ok && i < p->nvals; i++)
-		if (result[i] && !p->vals[i]->data)
-			widen(&seen[i], range_of_data(p->vals[i], result[i]));
+		if (result[i] && !p->vals[i]->data) {
+			struct val *v = p->vals[i];
+			widen(&seen[i], range_of_data(v, result[i]));
+			if (v->dtype == DT_F32 && range_last(v) > 0)
+				v->row_sum = fmax(v->row_sum, row_sum(v, result[i]));
+		}
 	arena_free(mem);
 	return ok;
 }

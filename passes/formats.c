@@ -4,7 +4,7 @@
 #include "passes/formats.h"
 #include "passes/range.h"
 
-enum { WIDEST = 64, ULPS = 4, SUM_BITS = 11, MULTIPLIER = 10, SPARE_NATS = 1 };
+enum { WIDEST = 64, ULPS = 4, SUM_BITS = 11, MULTIPLIER = 10, SPARE_NATS = 1, SUM_MARGIN = 4 };
 
 static unsigned
 log2_up(double v)
@@ -68,7 +68,7 @@ format_softmax(const struct val *x, uint64_t longest, unsigned p_frac, unsigned 
 	if (p.sum < 20)
 		p.sum = 20;
 	p.thresholds = (p.sum - 16 + 3) / 4;
-	if (p.sum > WIDEST)
+	if (p.sum >= WIDEST)
 		return best;
 	double least_cost = INFINITY;
 	for (p.n = f + 2; p.n <= f + 8; p.n++)
@@ -91,7 +91,9 @@ norm_bits(const struct node *n)
 	const unsigned own = format_bits(x, 1);
 	if (n->op != OP_layernorm || x->norm < 0 || own == WIDEST)
 		return own;
-	const double sum = fmin(range_max(x) * (double)range_last(x), x->norm * sqrt((double)range_last(x)));
+	double sum = fmin(range_max(x) * (double)range_last(x), x->norm * sqrt((double)range_last(x)));
+	if (x->row_sum > 0)
+		sum = fmin(sum, SUM_MARGIN * x->row_sum + 1);
 	const unsigned bits = log2_up(sum * ldexp(1, x->type.frac) + 2 * (double)range_last(x) + 1) + 2;
 	return bits > own ? bits : own;
 }

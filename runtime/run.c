@@ -296,13 +296,13 @@ eval_corr_wide(struct suf_run *r, const struct suf_step *s, enum suf_part part, 
 }
 
 void
-sim_corr_wide(struct suf_run *r, const struct suf_step *s, enum suf_part part, int party, uint64_t count, const uint64_t *v, uint64_t *share)
+sim_corr_wide(struct suf_run *r, const struct suf_step *s, enum suf_part part, int party, uint64_t first, uint64_t count, const uint64_t *v, uint64_t *share)
 {
 	const unsigned bits = suf_part_bits(part, s), limbs = suf_limbs(bits);
 	for (uint64_t at = 0; at < count; at += SUF_BLOCK) {
 		const size_t k = count - at < SUF_BLOCK ? (size_t)(count - at) : SUF_BLOCK;
-		const int to = corr_party(at);
-		stream_wide(r, &r->seed[1 - to], s, part, at, k, share + at * limbs);
+		const int to = corr_party(first + at);
+		stream_wide(r, &r->seed[1 - to], s, part, first + at, k, share + at * limbs);
 		if (to == party)
 			sub_wide(share + at * limbs, v + at * limbs, share + at * limbs, k, bits);
 	}

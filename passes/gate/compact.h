@@ -12,4 +12,5 @@ struct val *b_normsq(struct gb *, struct val *, const struct suf_rows *, unsigne
 struct val *b_normmul(struct gb *, struct val *rho, struct val *x, struct val *, struct val *, const struct suf_rows *, unsigned s, unsigned m);
 struct val *b_bitmul(struct gb *, struct val *bits, unsigned K, struct val *w, int64_t c, const int64_t *, unsigned s, unsigned m, const char *);
 struct val *b_row_scale(struct gb *, struct val *z, unsigned K, struct val **bits);
+uint32_t b_pad_step(const struct val *);
 #endif
