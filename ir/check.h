@@ -27,4 +27,9 @@ void check_types(struct checker *, const struct node *, enum stage);
 void check_sched(struct checker *);
 /* check_bounds.c: what one step touches. */
 void check_bounds(struct checker *, const struct node *);
+/* check_cells.c: tables of cells and cellfix for 2^b cells, and such a step's numbers. */
+struct suf_step;
+struct suf_table;
+bool check_cell_table(const struct suf_table *, unsigned b);
+bool check_cells(const struct suf_step *);
 #endif

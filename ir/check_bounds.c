@@ -178,6 +178,16 @@ table_fits(const struct suf_step *s)
 	return true;
 }
 
+/* The sign is the dealer's, the words are opened as the table says. */
+static bool
+cellfix_fits(const struct node *n)
+{
+	for (int z = 0; z < 3; z++)
+		if ((unsigned)n->in[2 + z]->type.bits != suf_cell_word_bits(n->step, z))
+			return false;
+	return n->in[1]->type.bits == 1 && check_cells(n->step);
+}
+
 static void
 check_widths(struct checker *c, const struct node *n)
 {
@@ -192,6 +202,8 @@ check_widths(struct checker *c, const struct node *n)
 	case SUF_selshift: ok = s->s + 2 <= s->n && (s->slack ? s->m > s->n - s->s : s->m <= s->n - s->s); break;
 	case SUF_cuts: ok = s->b >= 2 && s->b + s->s <= s->n && cuts_fit(n); break;
 	case SUF_cutfix: ok = cutfix_fits(n); break;
+	case SUF_cells: ok = check_cells(s); break;
+	case SUF_cellfix: ok = cellfix_fits(n); break;
 	case SUF_lut: ok = s->b >= 1 && s->b <= s->n && s->b < 32 && len == 1ull << s->b; break;
 	case SUF_lin4: ok = len == 8; break;
 	case SUF_bitdot: ok = len >= 1 && elems(n->in[0]) == len * elems(n->out[0]); break;
@@ -247,7 +259,7 @@ check_bounds(struct checker *c, const struct node *n)
 	case SUF_tabmul: check_lengths(c, n); check_bits(c, n, 2, n->nin); break;
 	case SUF_select: case SUF_lutsign: check_lengths(c, n); check_bits(c, n, 0, 1); break;
 	case SUF_lin4: check_lengths(c, n); check_bits(c, n, 0, 2); break;
-	case SUF_lt: case SUF_gapext: case SUF_lut: case SUF_open: check_lengths(c, n); break;
+	case SUF_lt: case SUF_gapext: case SUF_lut: case SUF_open: case SUF_cells: case SUF_cellfix: check_lengths(c, n); break;
 	case SUF_pieces: check_bits(c, n, 1, n->nin); break;
 	case SUF_bitdot: check_bits(c, n, 0, 1); break;
 	case SUF_cutfix: check_bits(c, n, 0, 3); break;

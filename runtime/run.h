@@ -55,6 +55,9 @@ bool suf_cuts_odd(const struct suf_step *);                      /* cuts: some o
 uint64_t suf_pieces_words(const struct suf_step *, unsigned more); /* pieces: degree + more words for each piece */
 unsigned suf_normsq_msb(const struct suf_step *);               /* normsq: bits of the shares of top bits */
 uint64_t suf_shiftsq_top(const struct suf_step *);               /* shiftsq: elements of its part top_o */
+uint64_t suf_cells_words_of(const struct suf_step *, uint64_t count); /* cells: words of the one-hots of `count` elements */
+unsigned suf_cell_word_bits(const struct suf_step *, int z);     /* cells, cellfix: ring bits of word z; 0: the table has no head */
+unsigned suf_cellfix_bits(const struct suf_step *, int k);       /* cellfix: bits of its part k; 0: no such part */
 uint64_t suf_part_count(enum suf_part, const struct suf_step *);
 unsigned suf_part_bits(enum suf_part, const struct suf_step *);
 struct suf_cost suf_part_cost(enum suf_part, const struct suf_step *, uint8_t output_to);
@@ -128,14 +131,17 @@ void *run_scratch(struct suf_run *, size_t bytes);         /* 64-byte aligned, v
  * odd blocks party 0; the other party's share is its stream (id, part). */
 static inline int corr_party(uint64_t first) { return (first / SUF_BLOCK) & 1 ? 0 : 1; }
 SUF_MUST_USE enum suf_err deal_corr(struct suf_run *, const struct suf_step *, enum suf_part, uint64_t first, size_t count, const uint64_t *v);
+SUF_MUST_USE enum suf_err deal_corr_known(struct suf_run *, const struct suf_step *, enum suf_part, uint64_t first, size_t count, const uint64_t *v, uint64_t *u); /* u: the shares that are streams */
 SUF_MUST_USE enum suf_err eval_corr(struct suf_run *, const struct suf_step *, enum suf_part, uint64_t first, size_t count, uint64_t *share);
 /* A party's share of v as the run will have it; simulator only. */
 void sim_corr(struct suf_run *, const struct suf_step *, enum suf_part, int party, uint64_t count, const uint64_t *v, uint64_t *share);
+void sim_corr_at(struct suf_run *, const struct suf_step *, enum suf_part, int party, uint64_t first, uint64_t count, const uint64_t *v, uint64_t *share); /* elements first .. */
 /* The same for parts of more than 64 bits: an element is suf_limbs(bits) words, least significant first; word j of element i is
  * word i * limbs + j of the stream.  In the key all first words of a block come first, then all second ones; the last is packed. */
 SUF_MUST_USE enum suf_err deal_corr_wide(struct suf_run *, const struct suf_step *, enum suf_part, uint64_t first, size_t count, const uint64_t *v);
 SUF_MUST_USE enum suf_err eval_corr_wide(struct suf_run *, const struct suf_step *, enum suf_part, uint64_t first, size_t count, uint64_t *share);
-void sim_corr_wide(struct suf_run *, const struct suf_step *, enum suf_part, int party, uint64_t first, uint64_t count, const uint64_t *v, uint64_t *share);
+void sim_corr_wide(struct suf_run *, const struct suf_step *, enum suf_part, int party, uint64_t count, const uint64_t *v, uint64_t *share);
+void sim_corr_wide_at(struct suf_run *, const struct suf_step *, enum suf_part, int party, uint64_t first, uint64_t count, const uint64_t *v, uint64_t *share);
 /* DPF parts: the words of one block, count <= SUF_BLOCK.  Roots: two words per element from each party's stream (id, part). */
 SUF_MUST_USE enum suf_err deal_dpf(struct suf_run *, const struct suf_step *, enum suf_part, uint64_t first, size_t count, const uint64_t *alpha);
 SUF_MUST_USE enum suf_err deal_dpf_sign(struct suf_run *, const struct suf_step *, enum suf_part, uint64_t first, size_t count, const uint64_t *alpha, uint64_t *own0); /* dpf_gen_sign */

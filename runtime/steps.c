@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * steps.c -- tables and cost functions made from steps.def; no number of its own. */
 #include "run.h"
+#include "kernels/cells.h"
 
 const struct step_desc suf_step_desc[SUF_NSTEP] = {
 #define STEP(name, nin, nout, form, doc) [SUF_##name] = { #name, nin, nout, FORM_##form, doc },
@@ -59,6 +60,29 @@ suf_shiftsq_top(const struct suf_step *s)
 {
 	const bool any = s->slack && s->m > s->n - s->s + 1;
 	return any ? (s->s ? 2 : 1) * s->na : 0;
+}
+
+uint64_t
+suf_cells_words_of(const struct suf_step *s, uint64_t count)
+{
+	return s->b > 6 ? count << (s->b - 6) : count;
+}
+
+unsigned
+suf_cell_word_bits(const struct suf_step *s, int z)
+{
+	const struct suf_table *t = s->table;
+	return t && t->len >= SUF_CELL_HEAD && t->v[2 * z + 1] > 0 && t->v[2 * z + 1] <= 64 ? (unsigned)t->v[2 * z + 1] : 0;
+}
+
+unsigned
+suf_cellfix_bits(const struct suf_step *s, int k)
+{
+	if (!s->table || s->table->len < SUF_CELL_HEAD)
+		return 0;
+	const struct suf_cells c = suf_cells_of(s->table->v);
+	const unsigned ring = (unsigned)(s->m + s->s), lost = suf_cellfix_shift(&c, k);
+	return ring > lost ? ring - lost : 0;
 }
 
 uint64_t
@@ -272,6 +296,15 @@ static uint64_t
 words_shifted(const struct suf_step *s, uint64_t count, uint64_t each)
 {
 	return each * ((s->s ? 2u : 1u) + s->slack) * words_of(s->m, count);
+}
+
+static uint64_t
+words_cellfix(const struct suf_step *s)
+{
+	uint64_t bytes = 0;
+	for (int k = 0; k < SUF_FIX_PARTS; k++)
+		bytes += suf_cellfix_bits(s, k) ? words_of(suf_cellfix_bits(s, k), suf_limbs(suf_cellfix_bits(s, k)) * s->count) : 0;
+	return bytes;
 }
 
 static uint64_t

@@ -36,13 +36,14 @@ by_cells(struct prog *p, struct node *n, function *fn, void *arg, const char *na
 	b = b > MOST_CELLS ? MOST_CELLS : b < LEAST_CELLS ? LEAST_CELLS : b;
 	if (b > ring)
 		b = ring;
-	const unsigned cell = ring - b, m = out->type.bits;
+	const unsigned cell = ring - b < 1 ? 1 : ring - b, m = out->type.bits;
 	const double step = ldexp(1, (int)cell - (int)f), from = -ldexp(1, (int)ring - 1 - (int)f);
-	const struct cell_table *t = cells_fit(&g, arena_printf(p->arena, "%s_%u_%u", name, b, cell), fn, arg, from, step, b, cell, RESULT_FRAC);
-	if (m + RESULT_FRAC - out->type.frac > 64)
-		return b_ring_error(&g, 64 - RESULT_FRAC + out->type.frac);
+	const struct cell_fn f_cells = { .fn = fn, .arg = arg, .origin = from, .step = step, .b = b, .first = 0, .last = (1u << b) - 1 };
+	const struct suf_table *t = b_cell_table(&g, name, &f_cells, cell, RESULT_FRAC, ldexp(1, -(int)out->type.frac));
+	if (!t)
+		return false;
 	struct val *x = b_reduce(&g, n->in[0], own);
-	return b_done(&g, b_open(&g, b_cells(&g, x, t, -(INT64_C(1) << (ring - 1)), RESULT_FRAC - out->type.frac, m)));
+	return b_done(&g, b_open(&g, b_cells(&g, x, t, b, cell, -(INT64_C(1) << (ring - 1)), (unsigned)t->v[SUF_CELL_FRAC] - out->type.frac, m)));
 }
 
 bool

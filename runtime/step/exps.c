@@ -216,7 +216,7 @@ exps_sim(struct suf_run *r, const struct suf_step *s)
 		const uint64_t k = s->na - at < step ? s->na - at : step;
 		for (uint64_t i = 0; i < k; i++)
 			make_table(s, &f, rx[at + i] & ring_mask(s->n), entry + (i << s->b) * limbs);
-		sim_corr_wide(r, s, PART_exps_t, 0, at << s->b, k << s->b, entry, share);
+		sim_corr_wide_at(r, s, PART_exps_t, 0, at << s->b, k << s->b, entry, share);
 		for (uint64_t i = 0; i < k; i++) {
 			const uint64_t v = (x[at + i] + rx[at + i] - (uint64_t)s->c) & ring_mask(s->n), pos = ((i << s->b) + (v >> low_bits(s))) * limbs;
 			rows_add(&t0, share + pos, mul[v & low]);
