@@ -194,7 +194,7 @@ b_matmul(struct gb *g, struct val *a, struct val *b, struct val *bias, const str
 	b = b_weight(g, b, a->type.bits);
 	bias = bias ? b_weight(g, bias, a->type.bits) : NULL;
 	if (g->p->mixed)
-		return b_matmul_last(g, a, b, bias, mm, NULL);
+		return b_matmul_last(g, a, b, bias, mm);
 	if (b->type.sec != SEC_WEIGHT)
 		need_masked(b);
 	struct val *in[3] = { a, b, bias };

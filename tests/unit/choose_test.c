@@ -184,8 +184,8 @@ measured(struct gt *t, int code)
 	struct cost cost;
 	struct prediction time;
 	for (struct node *n = p->first; n; n = n->next) {
-		n->gate = gate_choice(n->op, 0) ? gate_find(set_name[code % SETS], n->op) : gate_find("local", n->op);
-		if (gate_choice(n->op, 0))
+		n->gate = gate_choice(p, n->op, 0) ? gate_find(set_name[code % SETS], n->op) : gate_find("local", n->op);
+		if (gate_choice(p, n->op, 0))
 			code /= SETS;
 	}
 	for (int k = 0; k < p->nvals; k++)
