@@ -11,6 +11,10 @@
  * new is revealed.  The shares keep the pads of their makers, which hide no
  * other opening any more.
  *
+ * With masks that are defined last (docs/compact.md) two more kinds of step go before openings: a shift of an opened value
+ * becomes a narrow opening of its share, and the sum of an opened value and a masked one is taken by party 0 on its share
+ * (step addx).  So a product, the residual that is added to it and the truncation behind are one opening of few bits.
+ *
  * Left alone: a value that anything else reads, an output among them; operands
  * that are masked otherwise (inputs, weights, results of local steps); narrow
  * openings, which round; values whose pads serve as mask shares, since the mask
@@ -113,6 +117,82 @@ join(struct prog *p, struct node *n, int *uses)
 		}
 }
 
+/* ---- a share and a masked value -------------------------------------------------------- */
+
+/* The only operand of the sum n that is opened for n alone and may be a share instead; -1: there is none. */
+static int
+share_operand(const struct node *n, const int *uses)
+{
+	if (n->step->op != SUF_lin || n->nin != 2 || n->in[0] == n->in[1])
+		return -1;
+	for (int k = 0; k < 2; k++) {
+		const struct node *open = opening(n->in[k]);
+		const struct val *other = n->in[1 - k];
+		if (open && !open->step->s && !open->out[0]->pad_step && uses[open->step->id] == 1 && other->type.sec == SEC_MASKED &&
+		    n->step->count * n->step->m <= opened_bits(open) && n->step->count <= open->step->count)
+			return k;
+	}
+	return -1;
+}
+
+/* ca a + cb b + c of the share in operand k and the masked other one; the result is opened behind. */
+static void
+add_masked(struct prog *p, struct node *n, int k, int *uses)
+{
+	struct suf_step st = *n->step;
+	struct node *open = opening(n->in[k]);
+	if (k == 1) {
+		struct suf_map map = *st.map;
+		for (uint32_t i = 0; i < map.ndim; i++) {
+			map.sa[i] = st.map->sb[i];
+			map.sb[i] = st.map->sa[i];
+		}
+		map.a0 = st.map->b0;
+		map.b0 = st.map->a0;
+		st.map = arena_alloc(p->arena, sizeof map);
+		*(struct suf_map *)(uintptr_t)st.map = map;
+		st.ca = n->step->cb, st.cb = n->step->ca, st.na = n->step->nb, st.nb = n->step->na;
+		struct val *a = n->in[0];
+		ir_set_in(p, n, 0, n->in[1]);
+		ir_set_in(p, n, 1, a);
+	}
+	st.op = SUF_addx;
+	st.shared = 1;
+	ir_set_in(p, n, 0, open->in[0]);
+	st.n = open->in[0]->type.bits;
+	*n->step = st;
+	uses[open_result(p, n, open)->step->id] = uses[n->step->id];
+	if (open->out[0]->def) {
+		open->out[0]->alias = open->in[0];
+		ir_remove(p, open);
+	}
+}
+
+/* ---- a shift ------------------------------------------------------------------------------ */
+
+static bool
+narrows(const struct node *n, const int *uses)
+{
+	const struct node *open = n->step->op == SUF_shift ? opening(n->in[0]) : NULL;
+	return open && !open->step->s && !open->out[0]->pad_step && uses[open->step->id] == 1;
+}
+
+/* The shift n becomes the opening, a narrow one, and the opening before it goes. */
+static void
+narrow(struct prog *p, struct node *n)
+{
+	struct node *open = opening(n->in[0]);
+	struct val *share = open->in[0];
+	const struct suf_step st = { .op = SUF_open, .id = n->step->id, .count = n->step->count, .na = n->step->count, .n = share->type.bits, .m = n->step->m,
+	                             .s = n->step->s, .round_half = 1, .klass = open->step->klass };
+	ir_set_in(p, n, 0, share);
+	*n->step = st;
+	n->klass = open->klass;
+	n->out[0]->alias = share;
+	open->out[0]->alias = share;
+	ir_remove(p, open);
+}
+
 static bool
 is_local(const struct node *n)
 {
@@ -126,8 +206,14 @@ pass_join_open(struct prog *p)
 		return true;
 	p->joins = false;
 	int *uses = count_uses(p);
-	for (struct node *n = p->first; n; n = n->next)
-		if (is_local(n) && joins(n, uses))
+	for (struct node *n = p->first; n; n = n->next) {
+		int k;
+		if (narrows(n, uses))
+			narrow(p, n);
+		else if (is_local(n) && n->step->op != SUF_shift && joins(n, uses))
 			join(p, n, uses);
+		else if (is_local(n) && (k = share_operand(n, uses)) >= 0)
+			add_masked(p, n, k, uses);
+	}
 	return true;
 }
