@@ -40,6 +40,27 @@ bitdot_eval(struct suf_run *r, const struct suf_step *s)
 	return SUF_OK;
 }
 
+/* Party 0's share, on which a narrow opening's rounding depends. */
+static enum suf_err
+sim_share0(struct suf_run *r, const struct suf_step *s)
+{
+	const uint64_t *bit = run_wire(r, s->in[0]), *mask = run_mask(r, s->in[0]);
+	uint64_t *z0 = run_scratch(r, (size_t)s->na * 8), *out = run_share0(r, s->out[0]), pad[SUF_BLOCK];
+	if (!z0)
+		return r->err;
+	sim_corr(r, s, PART_bitdot_z, 0, s->na, mask, z0);
+	FOR_BLOCKS(at, k, s->count) {
+		party_pad(r, 0, s->id, 0, at, (size_t)k, s->m, pad);
+		for (uint64_t i = 0; i < k; i++) {
+			uint64_t sum = pad[i];
+			for (uint64_t row = 0, e = at + i; row < s->table->len; row++, e += s->count)
+				sum += suf_bitdot_term(0, bit[e] ^ mask[e], (uint64_t)s->table->v[row], z0[e]);
+			out[at + i] = sum & ring_mask(s->m);
+		}
+	}
+	return SUF_OK;
+}
+
 static enum suf_err
 bitdot_sim(struct suf_run *r, const struct suf_step *s)
 {
@@ -52,7 +73,9 @@ bitdot_sim(struct suf_run *r, const struct suf_step *s)
 		out[i] = sum & ring_mask(s->m);
 	}
 	deal_pad(r, s, 0, 0, (size_t)s->count, s->m, run_mask(r, s->out[0]));
-	return SUF_OK;
+	return sim_share0(r, s);
 }
 
-const struct step_impl step_bitdot = { .deal = bitdot_deal, .eval = bitdot_eval, .sim = bitdot_sim };
+static size_t bitdot_scratch(const struct suf_step *s) { return (size_t)s->na * 8; }
+
+const struct step_impl step_bitdot = { bitdot_deal, bitdot_eval, bitdot_sim, NULL, bitdot_scratch };
