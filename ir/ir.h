@@ -68,6 +68,8 @@ struct val {                 /* one tensor, defined once */
 	double norm;             /* bound of the 2-norm along the last axis; < 0: unknown */
 	enum range_source from;
 	double row_sum;          /* largest |sum along the last axis| of calibration data; 0: none */
+	bool is_score, has_row_max; /* read by a softmax; row_max is known */
+	double row_max;          /* least maximum of a row that is read by a softmax, of calibration data */
 	const char *why;         /* for the report: what its fraction bits and its ring follow from; NULL: the program's one format */
 	const void *data;        /* constants: float[], int64_t[] or bool[] by dtype (host order, may be mapped);
 	                            from stage RING on public ones are int64_t[], the ring's integers (dtype DT_I64); a weight

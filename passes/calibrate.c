@@ -30,6 +30,32 @@ static double row_sum(const struct val *v, const float *x)
 	return most;
 }
 
+/* Rows of a softmax along the last axis, packed ones too. */
+static void row_maxima(const struct node *n, const float *x)
+{
+	struct val *v = n->in[0];
+	const bool packed = n->op == OP_softmax_tril;
+	const int64_t rank = v->rank, axis = packed ? -1 : ir_int(n, ATTR_axis), count = ir_count(v);
+	if (!packed && (axis + rank) % rank != rank - 1)
+		return;
+	const int64_t rows = packed ? ir_int(n, ATTR_rows) : 1, first = packed ? ir_int_or(n, ATTR_past, 0) + 1 : range_last(v);
+	for (int64_t at = 0, row = 0; at < count; row = (row + 1) % rows) {
+		double most = -INFINITY;
+		for (const int64_t end = at + first + (packed ? row : 0); at < end; at++)
+			most = fmax(most, (double)x[at]);
+		v->row_max = v->has_row_max ? fmin(v->row_max, most) : most;
+		v->has_row_max = true;
+	}
+}
+
+static int index_of(const struct prog *p, const struct val *v)
+{
+	int i = 0;
+	while (p->vals[i] != v)
+		i++;
+	return i;
+}
+
 static bool run_example(struct prog *p, const struct examples *ex, int64_t example, struct range *seen)
 {
 	struct arena *mem = arena_new();
@@ -44,6 +70,12 @@ static bool run_example(struct prog *p, const struct examples *ex, int64_t examp
 			widen(&seen[i], range_of_data(v, result[i]));
 			if (v->dtype == DT_F32 && range_last(v) > 0)
 				v->row_sum = fmax(v->row_sum, row_sum(v, result[i]));
+		}
+	for (const struct node *n = p->first; ok && n; n = n->next)
+		if (n->op == OP_softmax || n->op == OP_softmax_tril) {
+			const void *x = result[index_of(p, n->in[0])];
+			if (x)
+				row_maxima(n, x);
 		}
 	arena_free(mem);
 	return ok;

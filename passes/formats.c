@@ -2,9 +2,10 @@
  * formats.c -- widths that follow from ranges; see formats.h. */
 #include <math.h>
 #include "passes/formats.h"
+#include "passes/gate/suf_rows.h"
 #include "passes/range.h"
 
-enum { WIDEST = 64, ULPS = 4, SUM_BITS = 11, MULTIPLIER = 10, SPARE_NATS = 1, SUM_MARGIN = 4 };
+enum { WIDEST = 64, ULPS = 4, SUM_BITS = 11, MULTIPLIER = 10, SPARE_NATS = 1, SUM_MARGIN = 4, ROW_MARGIN = 6, MOST_CELL = 32 /* nats: the public multiplier is a word */ };
 
 static unsigned
 log2_up(double v)
@@ -41,7 +42,7 @@ plan_tables(struct soft_plan *p, double lo, double hi, unsigned f, unsigned p_fr
 	double bits = 0;
 	for (int k = 0; k < 2; k++) {
 		const double cell = ldexp(1, (int)p->n - (int)p->cells[k]) * ulp;
-		if (to[k] - from[k] > (ldexp(1, (int)p->cells[k]) - 1) * cell - 2 * ulp)
+		if (cell > MOST_CELL || to[k] - from[k] > (ldexp(1, (int)p->cells[k]) - 1) * cell - 2 * ulp)
 			return 0;
 		p->origin[k] = (int64_t)floor(from[k] / ulp);
 		const unsigned room = k ? p_frac + 2 : p->frac + (log2_up((double)p->longest) + 1) / 2 + 2;
@@ -54,26 +55,41 @@ plan_tables(struct soft_plan *p, double lo, double hi, unsigned f, unsigned p_fr
 	return bits;
 }
 
+/* The sum of a row: its fraction bits, ring and sizes; false: too many. */
+static bool
+plan_sum(const struct val *x, struct soft_plan *p)
+{
+	if (x->from == RANGE_NONE || !(x->lo <= x->hi) || x->hi - x->lo > 100 || range_is_masked(x))
+		return false;
+	/* at least e^lo, or what the data shows less a margin, at most longest e^hi */
+	const double lowest = x->has_row_max ? fmax(x->lo, x->row_max - ROW_MARGIN) : x->lo;
+	const double least = lowest / M_LN2, most = x->hi / M_LN2 + log2((double)p->longest);
+	p->frac = least < SUM_BITS ? (unsigned)ceil(SUM_BITS - least) : 0;
+	p->sum = p->frac + (unsigned)ceil(fmax(most, 0)) + 2;
+	if (p->sum < 20)
+		p->sum = 20;
+	p->thresholds = (p->sum - 16 + 3) / 4;
+	return p->sum < WIDEST;
+}
+
+bool
+format_soft(const struct val *x, uint64_t longest)
+{
+	struct soft_plan p = { .longest = longest };
+	return plan_sum(x, &p);
+}
+
 struct soft_plan
 format_softmax(const struct val *x, uint64_t longest, unsigned p_frac, unsigned p_bits)
 {
 	const unsigned f = x->type.frac;
 	struct soft_plan best = { .longest = longest }, p = { .longest = longest, .a = MULTIPLIER, .possible = true };
-	if (x->from == RANGE_NONE || !(x->lo <= x->hi) || x->hi - x->lo > 64 || range_is_masked(x))
-		return best;
-	/* the sum is at least e^lo and at most longest e^hi */
-	const double least = x->lo / M_LN2, most = x->hi / M_LN2 + log2((double)longest);
-	p.frac = least < SUM_BITS ? (unsigned)ceil(SUM_BITS - least) : 0;
-	p.sum = p.frac + (unsigned)ceil(fmax(most, 0)) + 2;
-	if (p.sum < 20)
-		p.sum = 20;
-	p.thresholds = (p.sum - 16 + 3) / 4;
-	if (p.sum >= WIDEST)
+	if (!plan_sum(x, &p))
 		return best;
 	double least_cost = INFINITY;
-	for (p.n = f + 2; p.n <= f + 8; p.n++)
-		for (p.cells[0] = 1; p.cells[0] <= 4; p.cells[0]++)
-			for (p.cells[1] = 1; p.cells[1] <= 4; p.cells[1]++) {
+	for (p.n = f + 2; p.n <= f + 9; p.n++)
+		for (p.cells[0] = 1; p.cells[0] <= 5; p.cells[0]++)
+			for (p.cells[1] = 1; p.cells[1] <= 5; p.cells[1]++) {
 				const double key = plan_tables(&p, x->lo, x->hi, f, p_frac, p_bits), cost = key / 2 + 8 * p.n;
 				if (key == 0 || cost >= least_cost)
 					continue;
@@ -135,4 +151,12 @@ format_operand(const struct node *n, int k)
 	case OP_widen: return x->type.bits;
 	default: return out->type.bits;  /* products, sums, layout: modulo the result's ring */
 	}
+}
+
+unsigned
+format_result(const struct node *n)
+{
+	if ((n->op != OP_softmax && n->op != OP_softmax_tril) || format_soft(n->in[0], format_row(n)))
+		return 0;
+	return FORMAT_TREE + reciprocal_frac(format_row(n)) + 2;
 }

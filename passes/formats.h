@@ -11,6 +11,9 @@ unsigned format_bits(const struct val *, unsigned spare);
 /* Bits that the gate of n reads of operand k. */
 unsigned format_operand(const struct node *, int k);
 
+/* Least bits of the result of n, whoever reads it; 0: any. */
+unsigned format_result(const struct node *);
+
 /* Softmax without maximum (passes/gate/compact_softmax.c): e^t by a one-time table, summed; e^(t - ln sum) by another.
  * possible = false: the range of scores is too wide, or not known.  Widths in bits, origins in units of the scores. */
 struct soft_plan {
@@ -23,6 +26,8 @@ struct soft_plan {
 	unsigned frac, sum;              /* fraction bits and ring of a row's sum */
 	unsigned thresholds;             /* of the row's normaliser */
 };
+bool format_soft(const struct val *scores, uint64_t longest); /* that it is possible; otherwise scores and results have FORMAT_TREE fraction bits */
+enum { FORMAT_TREE = 12 };
 struct soft_plan format_softmax(const struct val *scores, uint64_t longest, unsigned p_frac, unsigned p_bits);
 uint64_t format_row(const struct node *softmax);     /* elements of its longest row */
 #endif

@@ -8,7 +8,10 @@
  *
  * Meanwhile val.slot, which only pass plan sets, holds the bits of a value plus one.
  */
+#include <math.h>
+#include "passes/formats.h"
 #include "passes/quantize.h"
+#include "passes/range.h"
 
 static const int role_bits[] = {
 #define ROLE(name, bits, doc) bits,
@@ -23,7 +26,7 @@ static const char *const role_name[] = {
 #define ROLE(name, bits, doc) #name,
 #include "passes/precision.def"
 };
-enum { LONG_ROW = 512, MOST_WEIGHT = 16 };
+enum { LONG_ROW = 512, MOST_WEIGHT = 16, MOST_MORE = 4 };
 
 struct precision { const struct prog *prog; };
 
@@ -51,8 +54,9 @@ static bool is_attended(const struct val *v)
 
 static int probability_bits(const struct node *softmax)
 {
-	const struct val *x = softmax->in[0];
-	const int64_t longest = softmax->op == OP_softmax_tril ? ir_int(softmax, ATTR_rows) + ir_int_or(softmax, ATTR_past, 0) : x->dim[x->rank - 1];
+	const uint64_t longest = format_row(softmax);
+	if (!format_soft(softmax->in[0], longest))
+		return FORMAT_TREE;
 	return role_bits[ROLE_probability] + (longest >= LONG_ROW ? 2 : 0);
 }
 
@@ -86,6 +90,14 @@ static void demand(struct val *v, int frac, const char *why)
 	v->why = why;
 }
 
+/* A norm divides by the deviation: where that is below 1, its operand gets as many bits more. */
+static int stream_bits(const struct val *v)
+{
+	const double deviation = v->norm > 0 ? v->norm / 2 / sqrt((double)range_last(v)) : 1;
+	const int more = deviation < 1 ? (int)ceil(-log2(deviation)) : 0;
+	return role_bits[ROLE_stream] + (more < MOST_MORE ? more : MOST_MORE);
+}
+
 static void demand_operand(const struct node *n, int k)
 {
 	const enum role role = role_of(n, k);
@@ -93,6 +105,10 @@ static void demand_operand(const struct node *n, int k)
 		demand(n->in[k], 0, "ids");
 	else if (role == N_ROLE)
 		demand(n->in[k], known(n->out[0]), n->out[0]->why);
+	else if (role == ROLE_scores && !format_soft(n->in[k], format_row(n)))
+		demand(n->in[k], FORMAT_TREE, "scores of a softmax with a tree of maxima");
+	else if (role == ROLE_stream && n->op != OP_argmax)
+		demand(n->in[k], stream_bits(n->in[k]), role_name[role]);
 	else
 		demand(n->in[k], role == ROLE_probability ? probability_bits(origin(n->in[k])->def) : role_bits[role], role_name[role]);
 }

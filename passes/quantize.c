@@ -13,6 +13,7 @@
 #include <string.h>
 #include "passes/choose.h"
 #include "passes/descriptor.h"
+#include "passes/formats.h"
 #include "passes/quantize.h"
 
 static void set_type(struct quant *q, struct val *v, int frac)
@@ -100,6 +101,10 @@ static void carry(struct quant *q, struct node *n)
 static void at_format(struct quant *q, struct node *n)
 {
 	raise(q, n, 0, want(q, n->in[0]));
+	if (q->precision && (n->op == OP_softmax || n->op == OP_softmax_tril) && !format_soft(n->in[0], format_row(n))) {
+		set_type(q, n->out[0], FORMAT_TREE);
+		return;
+	}
 	set_type(q, n->out[0], n->op == OP_argmax ? 0 : q->precision && n->op == OP_relu ? frac_of(n->in[0]) : want(q, n->out[0]));
 }
 

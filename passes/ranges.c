@@ -12,7 +12,7 @@
 #include "passes/passes.h"
 #include "passes/range.h"
 
-enum { LOOSE = 64, LOOSE_NORM = 8, MARGIN = 2, HARMLESS = 1024, HARMLESS_NORM = 32 };
+enum { LOOSE = 64, LOOSE_NORM = 8, MARGIN = 2, HARMLESS = 1024, HARMLESS_NORM = 32, SCORE_MARGIN = 8 };
 
 double range_max(const struct val *v)
 {
@@ -84,6 +84,8 @@ static void calibrate(struct val *v, const struct range *seen, bool mixed)
 	if (v->dtype != DT_F32 || !(seen->lo <= seen->hi) || range_is_masked(v)) /* examples may hide nothing */
 		return;
 	double max = fmax(fabs(seen->lo), fabs(seen->hi)), m = MARGIN * max, norm = MARGIN * seen->norm;
+	if (mixed && v->is_score)        /* what a table of exponentials has to cover */
+		m = fmin(m, max + fmax(SCORE_MARGIN, max / 2));
 	bool loose = v->from == RANGE_NONE || range_max(v) > (mixed ? 2 * m : fmax(LOOSE * max, HARMLESS));
 	bool loose_norm = v->norm < 0 || v->norm > (mixed ? 2 * norm : fmax(LOOSE_NORM * seen->norm, HARMLESS_NORM));
 	if (!loose && !loose_norm)
@@ -191,9 +193,21 @@ static void sweep(struct prog *p, const struct range *seen, bool products)
 	}
 }
 
+static void mark_scores(struct prog *p)
+{
+	for (struct node *n = p->first; n; n = n->next)
+		if (n->op == OP_softmax || n->op == OP_softmax_tril) {
+			struct val *v = n->in[0];
+			v->is_score = true;
+			if (v->def && v->def->op == OP_tril)
+				v->def->in[0]->is_score = true;
+		}
+}
+
 bool pass_ranges(struct prog *p)
 {
 	struct range *seen = NULL;
+	mark_scores(p);
 	if (p->opt && p->opt->calibrate && !calibrate_run(p, p->opt->calibrate, &seen))
 		return false;
 	for (int i = 0; i < p->nvals; i++) {

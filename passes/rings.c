@@ -104,6 +104,8 @@ solve(struct rings *r)
 		struct val *out = n->out[0];
 		if (at_least(&r->bits[out->slot], n->op == OP_rescale || n->op == OP_argmax ? own_bits(out) : 2))
 			r->reader[out->slot] = NULL;
+		if (at_least(&r->bits[out->slot], format_result(n)))
+			r->reader[out->slot] = NULL;
 		const unsigned keep = out->type.bits;
 		out->type.bits = (uint8_t)r->bits[out->slot];
 		for (int k = 0; k < n->nin; k++) {

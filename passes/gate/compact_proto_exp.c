@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * compact_proto_exp.c -- the exponential step in the gate vocabulary: SHARED, the caller opens it. */
+#include <math.h>
 #include "passes/gate/compact.h"
 
 struct val *
@@ -8,6 +9,8 @@ b_exps(struct gb *g, struct val *x, const struct suf_rows *rows, unsigned b, int
 	const uint64_t count = rows ? rows->count : b_count(x);
 	struct suf_step st = { .op = SUF_exps, .count = count, .na = b_count(x), .n = x->type.bits, .m = (uint8_t)m, .s = (uint8_t)s, .b = (uint8_t)b,
 	                       .ca = (int64_t)f, .cb = (int64_t)(A + 256 * B), .c = origin, .rows = rows };
+	if (A + ldexp(1, (int)x->type.bits - (int)b - (int)f) / M_LN2 > 62) /* the public multiplier is a word */
+		BUG("'%s': cells of 2^%u units", x->name, x->type.bits - b);
 	if (x->type.sec != SEC_MASKED || b < 1 || b > 6 || x->type.bits < b || x->type.bits - b > 16 || m > 64 || m + s > SUF_WIDE)
 		BUG("'%s': %u cells of %u bits, entries of %u", x->name, 1u << b, x->type.bits, m + s);
 	return b_step(g, st, SEC_SHARED, 1, &x);

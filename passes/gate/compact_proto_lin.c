@@ -34,15 +34,17 @@ b_matmul_last(struct gb *g, struct val *a, struct val *b, struct val *bias, cons
 {
 	same_ring(a, b);
 	const struct suf_rows *rows = NULL;
+	int64_t columns = 0;
 	struct node *dense = a->def;
 	if (dense && dense->op == OP_step && dense->step->op == SUF_untril && a->nuse == 1) { /* the step expands packed rows itself */
 		rows = dense->step->rows;
+		columns = dense->step->c;
 		a = dense->in[0];
 	}
 	struct val *in[3] = { a, b, bias };
 	struct suf_step st = { .op = SUF_matmul, .count = (uint64_t)mm->batch * mm->rows * mm->cols, .na = b_count(a), .nb = b_count(b),
 	                       .n = a->type.bits, .m = a->type.bits, .weight_b = b->type.sec == SEC_WEIGHT, .define_last = 1, .mm = mm,
-	                       .pad_a = b_pad_step(a), .pad_b = b->type.sec == SEC_WEIGHT ? 0 : b_pad_step(b), .rows = rows };
+	                       .pad_a = b_pad_step(a), .pad_b = b->type.sec == SEC_WEIGHT ? 0 : b_pad_step(b), .rows = rows, .c = columns };
 	return b_step(g, st, SEC_SHARED, bias ? 3 : 2, in);
 }
 
