@@ -176,6 +176,14 @@ static void make_rows(struct suf_step *s, uint64_t count, uint64_t rows)
 		s->count = count / 2;
 }
 
+/* A table of 2^b cells with the formats of a GELU. */
+static void set_cells(struct trial *t, unsigned b)
+{
+	static const int64_t head[] = { 12, 19, 12, 12, 13, 8, 24, 30, 7 };
+	memcpy(t->number, head, sizeof head);
+	set_table(t, 9 + (3u << b));
+}
+
 /* A step of `count` elements; b: bits of a point function's domain.  Steps are set up as gates have them. */
 static void make(struct trial *t, enum suf_op op, uint64_t count, unsigned b)
 {
@@ -201,13 +209,35 @@ static void make(struct trial *t, enum suf_op op, uint64_t count, unsigned b)
 	case SUF_lutc: s->m = 14; s->s = 12; s->in[1] = at(AT_BIT); set_table(t, 1u << b); break;
 	case SUF_tabmul: s->n = 14; s->s = 12; s->b = 1; s->in[2] = at(AT_BIT); s->in[3] = at(AT_BIT + count); break;
 	case SUF_selshift: s->s = 12; s->slack = 1; s->in[1] = at(AT_BIT); s->in[2] = at(AT_BIT + count); break;
-	case SUF_cuts: s->m = 1; s->s = 12; s->nb = 0; set_table(t, 3); break;
+	case SUF_cuts:
+		s->m = 1;
+		s->s = 12;
+		s->nb = 0;
+		t->number[0] = t->number[1] = 1;     /* one output, one threshold */
+		set_table(t, 3);
+		break;
 	case SUF_cutfix:
 		s->n = s->m = 1;
 		s->pad_a = 8;
 		s->pad_b = 9;
 		for (uint64_t k = 0; k < 3; k++)
 			s->in[k] = at(AT_BIT + k * count);
+		break;
+	case SUF_cells:
+		s->m = 8;
+		s->s = 7;
+		s->nb = 0;
+		for (uint64_t k = 0; k < 4; k++)
+			s->out[k] = at(AT_OUT + k * count);
+		set_cells(t, b);
+		break;
+	case SUF_cellfix:
+		s->m = 38;
+		s->s = 12;
+		s->b = 8;
+		s->in[1] = at(AT_BIT);
+		s->in[3] = s->in[4] = s->in[2];
+		set_cells(t, 8);
 		break;
 	case SUF_lut: s->nb = 0; set_table(t, 1u << b); break;
 	case SUF_lutsign: s->n = 1; s->in[0] = at(AT_BIT); break;
@@ -357,7 +387,7 @@ static bool all_kinds(struct lab *l, struct machine *m)
 {
 	static const enum suf_op plain[] = { SUF_lin, SUF_mulc, SUF_addc, SUF_row_sum, SUF_row_lin, SUF_row_diff, SUF_row_next, SUF_tril, SUF_untril,
 	                                     SUF_shift, SUF_addx, SUF_mul, SUF_sqsum, SUF_trunc, SUF_sext, SUF_gapext, SUF_cutfix, SUF_tabmul, SUF_selshift, SUF_select, SUF_lutsign, SUF_lin4, SUF_bitdot,
-	                                     SUF_shiftmul, SUF_shiftsq, SUF_pieces };
+	                                     SUF_shiftmul, SUF_shiftsq, SUF_pieces, SUF_cellfix };
 	for (size_t k = 0; k < sizeof plain / sizeof plain[0]; k++)
 		plain_kind(l, m, plain[k]);
 	tree_kind(l, m, SUF_lt, MANY / 4, 12, 38);
@@ -365,6 +395,7 @@ static bool all_kinds(struct lab *l, struct machine *m)
 	tree_kind(l, m, SUF_cuts, MANY / 4, 13, 38);
 	tree_kind(l, m, SUF_lut, MANY / 16, 8, 13);
 	tree_kind(l, m, SUF_lutc, MANY / 16, 8, 13);
+	tree_kind(l, m, SUF_cells, MANY / 2, 8, 10);
 	matrix_kind(l, m);
 	border_kinds(m);
 	return l->err == SUF_OK;
@@ -381,7 +412,6 @@ bool machine_measure_steps(struct machine *m, char *text)
 	bool ok = l.key && word && packed && l.t.number && !prg_os_random(l.key, BIG_RUN) && !prg_os_random(l.t.number, MANY * sizeof *l.t.number);
 	snprintf(text, 256, "no memory or no random numbers for the measurements");
 	if (ok) {
-		l.t.number[0] = l.t.number[1] = 1; /* also a table of cuts: one output, one threshold */
 		kernels(m, word, packed);
 		ok = all_kinds(&l, m);
 		snprintf(text, 256, "a step failed while it was measured");

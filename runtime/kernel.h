@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * kernel.h -- inside prg.c and dpf.c: one table of functions for each
+ * kernel.h -- inside prg.c, dpf.c and step/cells.c: one table of functions for each
  * instruction set.  All tables give the same bytes; kernel_portable.c is the
  * reference.  None branches on, or indexes memory by, a seed, a control bit or a special
  * point.  `x` of the evaluations is public.

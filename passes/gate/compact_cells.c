@@ -37,11 +37,11 @@ nearest(const struct cell_fn *c, unsigned cell)
 	return cell < c->first ? c->first : cell > c->last ? c->last : cell;
 }
 
-/* Largest |A|, |B|, |C| in a cell. */
+/* Largest |A|, |B|, |C| in a cell of 2^s ulp. */
 static void
-reach(const double p[3], double max[SUF_CELL_WORDS])
+reach(const double p[3], unsigned s, double max[SUF_CELL_WORDS])
 {
-	const double vertex = p[2] != 0 ? -p[1] / (2 * p[2]) : 0, at[3] = { 0, 1, vertex > 0 && vertex < 1 ? vertex : 0 };
+	const double vertex = p[2] != 0 ? -p[1] / (2 * p[2]) : 0, at[3] = { 0, 1 - ldexp(1, -(int)s), vertex > 0 && vertex < 1 ? vertex : 0 };
 	for (int k = 0; k < 3; k++) {
 		max[0] = fmax(max[0], fabs(p[0] + at[k] * (p[1] + at[k] * p[2])));
 		max[1] = fmax(max[1], fabs(p[1] + 2 * at[k] * p[2]));
@@ -92,7 +92,7 @@ cells_choose(const struct cell_fn *c, unsigned s, unsigned frac, double want, st
 	double max[SUF_CELL_WORDS] = { 0, 0, 0 }, worst = 0, p[3];
 	for (unsigned i = c->first; i <= c->last; i++) {
 		fit(c, i, p);
-		reach(p, max);
+		reach(p, s, max);
 		worst = fmax(worst, fit_error(c, i, p));
 	}
 	unsigned f[SUF_CELL_WORDS], least = 3 * MOST + 1;

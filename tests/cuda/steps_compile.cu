@@ -3,6 +3,7 @@
  * text the CPU runs stays text that CUDA compiles.  Compiled by the test
  * cuda_compiles where nvcc is found; running it needs a GPU.
  */
+#include "kernels/cells.h"
 #include "kernels/dpf.h"
 
 #define ELEMENT size_t i = (size_t)blockIdx.x * blockDim.x + threadIdx.x; if (i >= count) return
@@ -115,4 +116,32 @@ pieces_kernel(unsigned n, size_t count, const uint64_t *c, const uint64_t *x_hat
 	uint64_t word[3] = { c[0], c[1], c[2] };
 	suf_pieces_center(2, suf_pieces_off(n, r[i], x_hat[i] & 1), word);
 	out[i] = suf_pieces_eval(n, 2, x_hat[i], x_hat[i] & 1, word, c);
+}
+
+__global__ void
+cells_kernel(int p, unsigned b, size_t count, const int64_t *table, const uint64_t *x_hat, const uint64_t *hot, uint64_t *out)
+{
+	ELEMENT;
+	struct suf_cells c = suf_cells_of(table);
+	uint64_t x_lo = x_hat[i] & suf_ring(c.s), x_hi = x_hat[i] >> c.s, sum = 0, word[3];
+	for (uint64_t j = 0; j < (uint64_t)1 << b; j++) {
+		int64_t cell[3];
+		uint64_t bits = b > 6 ? suf_cells_turned(hot + (i << (b - 6)), b, x_hi, j >> 6) : suf_cells_turned_word(hot[i], b, x_hi);
+		suf_cells_words(&c, table + SUF_CELL_HEAD + 3 * j, x_lo, cell);
+		sum += (uint64_t)suf_cells_pack(&c, b, cell) & (0 - (bits >> (j & 63) & 1));
+	}
+	suf_cells_unpack(&c, b, sum, word);
+	for (int z = 0; z < 3; z++)
+		out[3 * i + z] = suf_cells_share(p, c.w[z], word[z]);
+}
+
+__global__ void
+cellfix_kernel(int p, unsigned ring, unsigned s, size_t count, const int64_t *table, const uint64_t *y, const uint64_t *share, uint64_t *out)
+{
+	ELEMENT;
+	struct suf_cells c = suf_cells_of(table);
+	uint64_t sum = suf_cells_hot(share[i], 1);
+	for (int k = 0; k < SUF_FIX_PARTS; k++)
+		sum += (suf_cellfix_factor(&c, k, y + 3 * i) * share[SUF_FIX_PARTS * i + k]) << suf_cellfix_shift(&c, k);
+	out[i] = suf_cellfix_cut(p, ring, s, sum);
 }

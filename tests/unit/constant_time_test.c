@@ -450,6 +450,53 @@ between_products(struct harness *h)
 	}
 }
 
+/* x of 16 bits on 2^b cells of 2^7: the line x / 2^11 - 3 with 24 fraction bits, in a ring of m + s bits. */
+static void
+cells(struct harness *h, unsigned b, unsigned m, unsigned s)
+{
+	const unsigned cell = 7, width[] = { 19, 12, 8 };
+	int64_t t[9 + 3 * 256] = { 12, 19, 12, 12, 13, 8, 24, 30, 7 };
+	const struct suf_table table = { "c", 9 + (3u << b), t };
+	struct suf_ref w[4], y = harness_wire(h, COUNT);
+	uint64_t x[COUNT];
+	for (unsigned i = 0; i < 1u << b; i++) {
+		t[9 + 3 * i] = ((int64_t)i << 26) - (3ll << 30);
+		t[10 + 3 * i] = 1 << 26;
+	}
+	for (uint64_t i = 0; i < COUNT; i++)
+		x[i] = (harness_random() % (((1ull << b) - 1) << cell) + 77) & ring_mask(16);
+	struct suf_ref in = harness_input(h, COUNT, 16, x);
+	harness_round(h);
+	for (int k = 0; k < 4; k++)
+		w[k] = harness_wire(h, COUNT);
+	struct suf_step st = step(SUF_cells, 16, width[2], in, (struct suf_ref){ SUF_NONE, 0 }, w[0]);
+	st.s = cell;
+	st.b = (uint8_t)b;
+	st.c = 77;
+	st.table = &table;
+	for (int k = 1; k < 4; k++)
+		st.out[k] = w[k];
+	harness_step(h, st);
+	for (int k = 0; k < 3; k++)
+		harness_open(h, w[k], COUNT, width[k]);
+	harness_round(h);
+	st = step(SUF_cellfix, 16, m, in, w[3], y);
+	st.s = (uint8_t)s;
+	st.b = (uint8_t)b;
+	st.table = &table;
+	for (int k = 0; k < 3; k++)
+		st.in[2 + k] = w[k];
+	harness_step(h, st);
+	harness_open(h, y, COUNT, m);
+	harness_round(h);
+	harness_output(h, y, COUNT, m);
+	harness_run(h);
+	for (uint64_t i = 0; i < COUNT; i++) { /* such words are exact */
+		const int64_t place = (int64_t)(x[i] - 77), want = (place << 13) - (3ll << 24), got = harness_signed(h->out_party[i & 1][0][i], m);
+		assert_true(llabs(got * (1ll << s) - want) < 1ll << s || (s == 0 && got == want));
+	}
+}
+
 static void
 run_chain(const char *isa)
 {
@@ -457,7 +504,7 @@ run_chain(const char *isa)
 	int64_t table[256];
 	for (int k = 0; k < 256; k++)
 		table[k] = (int64_t)harness_random();
-	for (int which = 0; which < 5; which++) {
+	for (int which = 0; which < 8; which++) {
 		harness_init(&h);
 		h.prog.name = isa;
 		h.prog.body = secret_body;
@@ -469,6 +516,12 @@ run_chain(const char *isa)
 			shifted(&h);
 		else if (which == 3)
 			small_domains(&h);
+		else if (which == 4)
+			cells(&h, 8, 38, 12);
+		else if (which == 5)
+			cells(&h, 8, 64, 16);
+		else if (which == 6)
+			cells(&h, 5, 30, 0);
 		else
 			between_products(&h);
 		harness_free(&h);

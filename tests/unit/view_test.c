@@ -86,17 +86,18 @@ party_of(const struct prg_stream_key *key)
 	return -1;
 }
 
-/* A dealer who wants the sign +1: roots of party 0 whose truth tables have the special point's bit.  The point is the mask
- * of an input of 3 bits. */
+/* A dealer who wants the sign +1: words of party 0 that have the special point's bit.  Roots of truth tables, two words each, whose
+ * point is the mask of an input of 3 bits; or one-hots for the cells of an input of 5 bits, from.bits of them. */
 static void
-force_sign(enum suf_isa isa, uint64_t first, size_t count, uint64_t *root)
+force_sign(enum suf_isa isa, uint64_t first, size_t count, uint64_t *word)
 {
 	struct prg_stream_key client;
 	uint64_t r[SUF_BLOCK];
+	const unsigned each = mutation.from.bits == 5 ? 1 : 2;
 	prg_stream_init(&client, &now->client);
-	__real_prg_stream(isa, &client, mutation.from.id, RUN_TAG_INPUT, first / 2, count / 2, 3, r);
-	for (size_t i = 0; i < count / 2; i++)
-		root[2 * i] |= 1ull << r[i];
+	__real_prg_stream(isa, &client, mutation.from.id, RUN_TAG_INPUT, first / each, count / each, mutation.from.bits, r);
+	for (size_t i = 0; i < count / each; i++)
+		word[each * i] |= 1ull << (each == 1 ? (0 - (r[i] >> 2)) & 7 : r[i]);
 }
 
 void
@@ -471,23 +472,25 @@ test_faults_show(void **state)
 		free(view[p]);
 }
 
-/* Look-ups with a secret sign: x_hat and each bit of the own truth table are independent.  They are not if somebody chose
- * the sign, for then the bit at the special point is known. */
+/* Look-ups with a secret sign: x_hat and each bit of the own truth table or one-hot are independent.  They are not if somebody
+ * chose the sign, for then the bit at the special point is known. */
 static double
-sign_shows(const struct view_program *p, bool forced)
+sign_shows(int which, bool forced)
 {
 	struct view *view[2];
 	double chi = 0;
+	const bool cells = which == VIEW_CELLS;
+	const uint32_t bits = cells ? 5 : 3, elements = cells ? ELEMENTS : ELEMENTS / 2;
 	new_views(view);
 	mutation.fault = forced ? FORCED : NONE;
-	mutation.at = (struct label){ .id = 2, .tag = 1, .party = 0 }; /* roots of the second step, for a mask of the first one's */
-	mutation.from = (struct label){ .id = 1 };
-	sessions_of(p, ELEMENTS, SESSIONS, 1, 5, view);
+	mutation.at = (struct label){ .id = 2, .tag = 1, .party = 0 }; /* the first part of the second step, for a mask of the first one's */
+	mutation.from = (struct label){ .id = 1, .bits = bits };
+	sessions_of(&view_program[which], ELEMENTS, SESSIONS, 1, 5, view);
 	mutation.fault = NONE;
-	/* party 0 holds x_hat of all elements, 3 bits each, then the roots of the last half of them, 8 bits each */
-	for (uint32_t e = 0; e < ELEMENTS / 2; e++)
+	/* party 0 holds x_hat of all elements, then tables of the last ones, 8 bits each; cells have the high 3 bits of x_hat */
+	for (uint32_t e = 0; e < elements; e++)
 		for (uint32_t j = 0; j < 8; j++) {
-			const uint32_t x = 3 * (ELEMENTS / 2 + e), four[4] = { x, x + 1, x + 2, 3 * ELEMENTS + 8 * e + j };
+			const uint32_t x = bits * (ELEMENTS - elements + e) + bits - 3, four[4] = { x, x + 1, x + 2, bits * ELEMENTS + 8 * e + j };
 			chi = fmax(chi, view_four(&view[0]->c, four, VIEW_WORDS));
 		}
 	for (int k = 0; k < 2; k++)
@@ -501,8 +504,11 @@ test_a_chosen_sign_shows(void **state)
 	(void)state;
 	if (SANITIZED)
 		return;
-	assert_true(sign_shows(&view_program[VIEW_LUTC], false) < VIEW_FAR_CHI);
-	assert_true(sign_shows(&view_program[VIEW_LUTC], true) > VIEW_FAR_CHI);
+	static const int which[] = { VIEW_LUTC, VIEW_CELLS };
+	for (int k = 0; k < 2; k++) {
+		assert_true(sign_shows(which[k], false) < VIEW_FAR_CHI);
+		assert_true(sign_shows(which[k], true) > VIEW_FAR_CHI);
+	}
 }
 
 int

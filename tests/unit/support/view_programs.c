@@ -280,6 +280,26 @@ select_shifted(struct harness *h, uint64_t count)
 	harness_round(h);
 }
 
+/* Words of 3 bits, a result in a ring of 8, of which 2 bits are dropped: every secret has 2 bits or more. */
+static void
+cells(struct harness *h, uint64_t count)
+{
+	static const int64_t head_and_cells[] = { 0, 3, 0, 3, 1, 3, 3, 3, 2, 8, 0, 0, -8, 2, 2, 3, 5, -2, 0, 0, 0, 4, -4, 0, 2, 3, 1, -6, 0, 0, 7, 1, 1 };
+	static const struct suf_table table = { "p", 33, head_and_cells };
+	struct suf_ref x = input(h, count, 5, 4), w[4], y;
+	harness_round(h);
+	for (int k = 0; k < 4; k++)
+		w[k] = harness_wire(h, count);
+	harness_step(h, (struct suf_step){ .op = SUF_cells, .count = count, .na = count, .n = 5, .m = 3, .s = 2, .b = 3, .c = 7, .table = &table,
+		.in = { x }, .out = { w[0], w[1], w[2], w[3] } });
+	for (int k = 0; k < 3; k++)
+		harness_open(h, w[k], count, 3);
+	harness_round(h);
+	y = add(h, (struct suf_step){ .op = SUF_cellfix, .count = count, .n = 5, .m = 6, .s = 2, .b = 3, .table = &table, .in = { x, w[3], w[0], w[1], w[2] } }, NULL);
+	harness_open(h, y, count, 6);
+	harness_round(h);
+}
+
 /* A share and a masked value in one opening; what was opened goes on shifted. */
 static void
 sum_and_shift(struct harness *h, uint64_t count)
@@ -356,4 +376,5 @@ const struct view_program view_program[VIEW_PROGRAMS] = {
 	{ .name = "packed matmul by pads", .make = packed_by_pads, .block = 1024 },
 	{ .name = "shiftmul, shiftsq", .make = shifted, .block = 1024, .faults = true },
 	{ .name = "pieces", .make = polynomials, .block = 256, .faults = true },
+	{ .name = "cells, cellfix", .make = cells, .block = 1024, .faults = true },
 };
