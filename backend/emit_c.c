@@ -90,8 +90,11 @@ packed_widths(const struct prog *p, bool used[65])
 	for (const struct node *n = p->first; n; n = n->next) {
 		const struct suf_step *s = n->step;
 		for (enum suf_part part = 0; part < SUF_NPART; part++)
-			if (suf_part_desc[part].step == s->op && suf_part_desc[part].kind != KIND_DPF && suf_part_count(part, s))
-				used[suf_part_bits(part, s)] = true;
+			if (suf_part_desc[part].step == s->op && suf_part_desc[part].kind != KIND_DPF && suf_part_count(part, s)) {
+				const unsigned bits = suf_part_bits(part, s), limbs = suf_limbs(bits);
+				used[bits - 64 * (limbs - 1)] = true;
+				used[64] |= limbs > 1;
+			}
 		if (suf_step_desc[s->op].form == FORM_MASKED)
 			used[s->op == SUF_output ? s->n : s->m] = true;
 	}

@@ -157,6 +157,12 @@ sub_pad(uint64_t *c, const uint64_t *v, const uint64_t *u, size_t count, unsigne
 enum suf_err
 deal_corr(struct suf_run *r, const struct suf_step *s, enum suf_part part, uint64_t first, size_t count, const uint64_t *v)
 {
+	return deal_corr_known(r, s, part, first, count, v, NULL);
+}
+
+enum suf_err
+deal_corr_known(struct suf_run *r, const struct suf_step *s, enum suf_part part, uint64_t first, size_t count, const uint64_t *v, uint64_t *u)
+{
 	uint64_t c[SUF_BLOCK];
 	const unsigned bits = suf_part_bits(part, s);
 	const bool xored = suf_part_desc[part].kind == KIND_XORC;
@@ -164,6 +170,8 @@ deal_corr(struct suf_run *r, const struct suf_step *s, enum suf_part part, uint6
 		size_t k = count - at < SUF_BLOCK ? count - at : SUF_BLOCK;
 		int to = corr_party(first + at);
 		stream(r, &r->seed[1 - to], s->id, part_tag(part), first + at, k, bits, c);
+		for (size_t i = 0; u && i < k; i++)
+			u[at + i] = c[i];
 		sub_pad(c, v + at, c, k, bits, xored);
 		pack(r, r->key_buf, c, k, bits);
 		enum suf_err e = sink_put(r, r->sink[to], r->key_buf, (k * bits + 7) / 8);
@@ -196,12 +204,18 @@ eval_corr(struct suf_run *r, const struct suf_step *s, enum suf_part part, uint6
 void
 sim_corr(struct suf_run *r, const struct suf_step *s, enum suf_part part, int party, uint64_t count, const uint64_t *v, uint64_t *share)
 {
+	sim_corr_at(r, s, part, party, 0, count, v, share);
+}
+
+void
+sim_corr_at(struct suf_run *r, const struct suf_step *s, enum suf_part part, int party, uint64_t first, uint64_t count, const uint64_t *v, uint64_t *share)
+{
 	const unsigned bits = suf_part_bits(part, s);
 	const bool xored = suf_part_desc[part].kind == KIND_XORC;
 	for (uint64_t at = 0; at < count; at += SUF_BLOCK) {
 		size_t k = count - at < SUF_BLOCK ? (size_t)(count - at) : SUF_BLOCK;
-		int to = corr_party(at);
-		stream(r, &r->seed[1 - to], s->id, part_tag(part), at, k, bits, share + at);
+		int to = corr_party(first + at);
+		stream(r, &r->seed[1 - to], s->id, part_tag(part), first + at, k, bits, share + at);
 		if (to == party)
 			sub_pad(share + at, v + at, share + at, k, bits, xored);
 	}
@@ -298,11 +312,17 @@ eval_corr_wide(struct suf_run *r, const struct suf_step *s, enum suf_part part, 
 void
 sim_corr_wide(struct suf_run *r, const struct suf_step *s, enum suf_part part, int party, uint64_t count, const uint64_t *v, uint64_t *share)
 {
+	sim_corr_wide_at(r, s, part, party, 0, count, v, share);
+}
+
+void
+sim_corr_wide_at(struct suf_run *r, const struct suf_step *s, enum suf_part part, int party, uint64_t first, uint64_t count, const uint64_t *v, uint64_t *share)
+{
 	const unsigned bits = suf_part_bits(part, s), limbs = suf_limbs(bits);
 	for (uint64_t at = 0; at < count; at += SUF_BLOCK) {
 		const size_t k = count - at < SUF_BLOCK ? (size_t)(count - at) : SUF_BLOCK;
-		const int to = corr_party(at);
-		stream_wide(r, &r->seed[1 - to], s, part, at, k, share + at * limbs);
+		const int to = corr_party(first + at);
+		stream_wide(r, &r->seed[1 - to], s, part, first + at, k, share + at * limbs);
 		if (to == party)
 			sub_wide(share + at * limbs, v + at * limbs, share + at * limbs, k, bits);
 	}

@@ -127,14 +127,17 @@ void *run_scratch(struct suf_run *, size_t bytes);         /* 64-byte aligned, v
  * odd blocks party 0; the other party's share is its stream (id, part). */
 static inline int corr_party(uint64_t first) { return (first / SUF_BLOCK) & 1 ? 0 : 1; }
 SUF_MUST_USE enum suf_err deal_corr(struct suf_run *, const struct suf_step *, enum suf_part, uint64_t first, size_t count, const uint64_t *v);
+SUF_MUST_USE enum suf_err deal_corr_known(struct suf_run *, const struct suf_step *, enum suf_part, uint64_t first, size_t count, const uint64_t *v, uint64_t *u); /* u: the shares that are streams */
 SUF_MUST_USE enum suf_err eval_corr(struct suf_run *, const struct suf_step *, enum suf_part, uint64_t first, size_t count, uint64_t *share);
 /* A party's share of v as the run will have it; simulator only. */
 void sim_corr(struct suf_run *, const struct suf_step *, enum suf_part, int party, uint64_t count, const uint64_t *v, uint64_t *share);
+void sim_corr_at(struct suf_run *, const struct suf_step *, enum suf_part, int party, uint64_t first, uint64_t count, const uint64_t *v, uint64_t *share); /* elements first .. */
 /* The same for parts of more than 64 bits: an element is suf_limbs(bits) words, least significant first; word j of element i is
  * word i * limbs + j of the stream.  In the key all first words of a block come first, then all second ones; the last is packed. */
 SUF_MUST_USE enum suf_err deal_corr_wide(struct suf_run *, const struct suf_step *, enum suf_part, uint64_t first, size_t count, const uint64_t *v);
 SUF_MUST_USE enum suf_err eval_corr_wide(struct suf_run *, const struct suf_step *, enum suf_part, uint64_t first, size_t count, uint64_t *share);
 void sim_corr_wide(struct suf_run *, const struct suf_step *, enum suf_part, int party, uint64_t count, const uint64_t *v, uint64_t *share);
+void sim_corr_wide_at(struct suf_run *, const struct suf_step *, enum suf_part, int party, uint64_t first, uint64_t count, const uint64_t *v, uint64_t *share);
 /* DPF parts: the words of one block, count <= SUF_BLOCK.  Roots: two words per element from each party's stream (id, part). */
 SUF_MUST_USE enum suf_err deal_dpf(struct suf_run *, const struct suf_step *, enum suf_part, uint64_t first, size_t count, const uint64_t *alpha);
 SUF_MUST_USE enum suf_err deal_dpf_sign(struct suf_run *, const struct suf_step *, enum suf_part, uint64_t first, size_t count, const uint64_t *alpha, uint64_t *own0); /* dpf_gen_sign */
