@@ -54,6 +54,8 @@ uint64_t suf_cuts_all(const struct suf_step *);                  /* cuts: compar
 bool suf_cuts_odd(const struct suf_step *);                      /* cuts: some output has an odd number of thresholds */
 uint64_t suf_pieces_words(const struct suf_step *, unsigned more); /* pieces: degree + more words for each piece */
 uint64_t suf_shiftsq_top(const struct suf_step *);               /* shiftsq: elements of its part top_o */
+uint64_t suf_trig_terms(const struct suf_step *);                /* trig: K; 0: its table is none */
+unsigned suf_trig_linear(const struct suf_step *);               /* trig: ring bits of x in 2^l x; 0: no line */
 uint64_t suf_part_count(enum suf_part, const struct suf_step *);
 unsigned suf_part_bits(enum suf_part, const struct suf_step *);
 struct suf_cost suf_part_cost(enum suf_part, const struct suf_step *, uint8_t output_to);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * steps.c -- tables and cost functions made from steps.def; no number of its own. */
 #include "run.h"
+#include "kernels/trig.h"
 
 const struct step_desc suf_step_desc[SUF_NSTEP] = {
 #define STEP(name, nin, nout, form, doc) [SUF_##name] = { #name, nin, nout, FORM_##form, doc },
@@ -51,6 +52,23 @@ suf_shiftsq_top(const struct suf_step *s)
 {
 	const bool any = s->slack && s->m > s->n - s->s + 1;
 	return any ? (s->s ? 2 : 1) * s->na : 0;
+}
+
+uint64_t
+suf_trig_terms(const struct suf_step *s)
+{
+	const struct suf_table *t = s->table;
+	if (!t || t->len < SUF_TRIG_COEF + 1 || t->v[SUF_TRIG_TERMS] < 1 || t->v[SUF_TRIG_TERMS] > SUF_TRIG_MAX_TERMS)
+		return 0;
+	const uint64_t terms = (uint64_t)t->v[SUF_TRIG_TERMS], rest = t->len - (SUF_TRIG_COEF + 1);
+	return rest == terms || rest == 2 * terms ? terms : 0;
+}
+
+unsigned
+suf_trig_linear(const struct suf_step *s)
+{
+	const int64_t l = suf_trig_terms(s) ? s->table->v[SUF_TRIG_LINEAR] : -1, ring = s->m + s->s;
+	return l >= 0 && l < ring ? (unsigned)(ring - l) : 0;
 }
 
 uint64_t
