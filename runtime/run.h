@@ -58,6 +58,8 @@ uint64_t suf_shiftsq_top(const struct suf_step *);               /* shiftsq: ele
 uint64_t suf_cells_words_of(const struct suf_step *, uint64_t count); /* cells: words of the one-hots of `count` elements */
 unsigned suf_cell_word_bits(const struct suf_step *, int z);     /* cells, cellfix: ring bits of word z; 0: the table has no head */
 unsigned suf_cellfix_bits(const struct suf_step *, int k);       /* cellfix: bits of its part k; 0: no such part */
+uint64_t suf_trig_terms(const struct suf_step *);                /* trig: K; 0: its table is none */
+unsigned suf_trig_linear(const struct suf_step *);               /* trig: ring bits of x in 2^l x; 0: no line */
 uint64_t suf_part_count(enum suf_part, const struct suf_step *);
 unsigned suf_part_bits(enum suf_part, const struct suf_step *);
 struct suf_cost suf_part_cost(enum suf_part, const struct suf_step *, uint8_t output_to);

@@ -2,6 +2,7 @@
  * steps.c -- tables and cost functions made from steps.def; no number of its own. */
 #include "run.h"
 #include "kernels/cells.h"
+#include "kernels/trig.h"
 
 const struct step_desc suf_step_desc[SUF_NSTEP] = {
 #define STEP(name, nin, nout, form, doc) [SUF_##name] = { #name, nin, nout, FORM_##form, doc },
@@ -83,6 +84,23 @@ suf_cellfix_bits(const struct suf_step *s, int k)
 	const struct suf_cells c = suf_cells_of(s->table->v);
 	const unsigned ring = (unsigned)(s->m + s->s), lost = suf_cellfix_shift(&c, k);
 	return ring > lost ? ring - lost : 0;
+}
+
+uint64_t
+suf_trig_terms(const struct suf_step *s)
+{
+	const struct suf_table *t = s->table;
+	if (!t || t->len < SUF_TRIG_COEF + 1 || t->v[SUF_TRIG_TERMS] < 1 || t->v[SUF_TRIG_TERMS] > SUF_TRIG_MAX_TERMS)
+		return 0;
+	const uint64_t terms = (uint64_t)t->v[SUF_TRIG_TERMS], rest = t->len - (SUF_TRIG_COEF + 1);
+	return rest == terms || rest == 2 * terms ? terms : 0;
+}
+
+unsigned
+suf_trig_linear(const struct suf_step *s)
+{
+	const int64_t l = suf_trig_terms(s) ? s->table->v[SUF_TRIG_LINEAR] : -1, ring = s->m + s->s;
+	return l >= 0 && l < ring ? (unsigned)(ring - l) : 0;
 }
 
 uint64_t

@@ -48,6 +48,7 @@ expand_test_softmax_none(struct prog *p, struct node *n)
 #define ROW(s, g, o, k, e, d, w) { .set = s, .name = g, .op = o, .klass = k, .expand = e, .doc = d, .source = "for tests", .wide = w },
 #define ALSO_local(...)
 #define ALSO_suf(...)
+#define ALSO_compact(...)
 #define ALSO_sigma(name, op, klass, doc, source) ROW("test", #name, OP_##op, #klass, expand_sigma_##name, doc, false)
 
 const struct gate gates[] = {
