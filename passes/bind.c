@@ -26,7 +26,7 @@ hint_sets(struct prog *p, enum op op)
 static const struct gate *
 given(const struct prog *p, const struct gate_rules *rules, const char *set, const struct node *n, bool *chosen)
 {
-	*chosen = !strcmp(set, "auto");
+	*chosen = !strcmp(set, "auto") || gate_is_mixed(set);
 	const struct gate *g = rules ? gate_rules_pick(rules, n, chosen) : *chosen ? NULL : gate_find(set, n->op);
 	if (!*chosen)
 		return g;

@@ -463,6 +463,11 @@ choose_gates(struct prog *p)
 		for (int i = 0; i < c.g.nnode; i++)
 			if (c.g.of[i] >= 0)
 				use_gate(c.g.node[i], c.g.v[c.g.of[i]].gate[c.now[c.g.of[i]]]);
+		if (p->choice) {                 /* what choose_formats found */
+			out->set = p->choice->set;
+			out->nset = p->choice->nset;
+			out->trials += p->choice->trials;
+		}
 		p->choice = out;
 	}
 	arena_free(c.a);

@@ -18,6 +18,9 @@ struct val *b_mul_last(struct gb *, struct val *a, struct val *b, const struct s
 /* 2^(A+B-s) e^(x / 2^f) mod 2^m, x in [origin, origin + (2^b - 1) cells); rows: their sums; A + B + integer bits = m + s <= 192. */
 struct val *b_exps(struct gb *, struct val *x, const struct suf_rows *rows, unsigned b, int64_t origin, unsigned f, unsigned A, unsigned B, unsigned s, unsigned m);
 
+/* 2^(a+b-s) (sum over k <= K of c[k] cos(2 pi k x / 2^period)) + 2^(l-s) x mod 2^m (l < 0: without the line; with it |x| < 2^(n-2)). */
+struct val *b_trig(struct gb *, struct val *x, unsigned period, unsigned a, unsigned b, int l, unsigned K, const double *c, unsigned s, unsigned m, const char *name);
+
 /* ---- compact_proto_norm.c ----------------------------------------------------------------------- */
 /* (sum of x^2 of each row, + c) / 2^s mod 2^m; *r, *msb: shares of x's mask mod 2^w, w >= m+s-1, and of its top bit.  |x| < 2^(n-2). */
 struct val *b_normsq(struct gb *, struct val *x, const struct suf_rows *, unsigned w, int64_t c, unsigned s, unsigned m, struct val **r, struct val **msb);

@@ -11,6 +11,7 @@
 #include "passes/gate/build.h"
 #include "passes/gate/compact.h"
 #include "passes/gate/compact_cells.h"
+#include "passes/gate/compact_trig.h"
 #include "passes/range.h"
 
 enum { CELL_BITS = 3, MOST_CELLS = 10, LEAST_CELLS = 3, RESULT_FRAC = 24 };
@@ -75,3 +76,37 @@ expand_compact_relu(struct prog *p, struct node *n)
 	struct val *bit = b_sign(&g, b_reduce(&g, x, own < m ? own : m), own < m ? own : m, 0);
 	return b_done(&g, b_open(&g, b_select(&g, bit, x, m)));
 }
+
+/* f(x) - x/2, an even function, by cosines; the line is exact. */
+static bool
+by_cosines(struct prog *p, struct node *n, double (*even)(double), const char *name)
+{
+	enum { SCALE = 12 };
+	struct gb g = { p, n };
+	const struct val *out = n->out[0];
+	const unsigned own = format_operand(n, 0), f = n->in[0]->type.frac, m = out->type.bits, s = 2 * SCALE - out->type.frac;
+	const double half = ldexp(1, (int)own - 2 - (int)f), range = range_max(n->in[0]) + 4 * ldexp(1, -(int)f);
+	double c[TRIG_MOST + 1];
+	const int K = range < half ? trig_fit(even, half, range, ldexp(2, -(int)out->type.frac), c) : 0;
+	if (K == 0 || m + s > 64) {
+		diag_error(p->diag, &n->loc, "no-cosines", "'%s' (%s): %d cosines are not enough for |x| <= %.4g", out->name, op_desc[n->op].name, TRIG_MOST, range);
+		diag_hint(p->diag, "another gate for it: --gates=auto");
+		return false;
+	}
+	const char *table = arena_printf(p->arena, "%s_cosines_%u_%.4g", name, own, range);
+	struct val *x = b_reduce(&g, n->in[0], own);
+	return b_done(&g, b_open(&g, b_trig(&g, x, own - 1, SCALE, SCALE, 2 * SCALE - 1 - (int)f, (unsigned)K, c, s, m, table)));
+}
+
+static double gelu_even(double x) { return gelu(x, NULL) - x / 2; }
+static double gelu_tanh_even(double x) { return gelu_tanh(x, NULL) - x / 2; }
+static double silu_even(double x) { return silu(x, NULL) - x / 2; }
+
+bool
+expand_compact_gelu_cosines(struct prog *p, struct node *n)
+{
+	const bool by_tanh = ir_int_or(n, ATTR_tanh, 0) != 0;
+	return by_cosines(p, n, by_tanh ? gelu_tanh_even : gelu_even, by_tanh ? "gelu_tanh" : "gelu");
+}
+
+bool expand_compact_silu_cosines(struct prog *p, struct node *n) { return by_cosines(p, n, silu_even, "silu"); }

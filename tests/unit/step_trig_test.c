@@ -271,7 +271,7 @@ test_sine(void **state)
 	series_done(&q);
 	run(&h, (struct form){ 15, 15, 12, 28 }, &q, COUNT, x, 0, true);
 	for (uint64_t i = 0; i < COUNT; i++)
-		assert_true(fabsl(ldexpl((long double)harness_signed(h.out_party[1][0][i], 28), -12) - sinl(acosl(-1) * (long double)i / 16384)) < 5e-4L);
+		assert_true(fabsl(ldexpl((long double)harness_signed(h.out_party[1][0][i], 28), -12) - sinl(acosl(-1) * (long double)i / 16384)) < 7e-4L);
 	harness_free(&h);
 	free(x);
 }
