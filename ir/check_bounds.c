@@ -147,6 +147,8 @@ check_rows(struct checker *c, const struct node *n)
 	switch (s->op) {
 	case SUF_row_sum: case SUF_sqsum: case SUF_shiftsq: ok = sum.all == a && r->count == out; break;
 	case SUF_row_lin: ok = sum.all == out && sum.all <= a && r->count <= b; break;
+	case SUF_normsq: ok = sum.all == a && s->na == a && r->count == out; break;
+	case SUF_normmul: ok = sum.all == out && sum.all == b && r->count == a && s->na == a; break;
 	case SUF_row_diff: ok = sum.all == a && sum.pairs == out; break;
 	case SUF_row_next: ok = sum.all == a && sum.pairs == b && sum.all - sum.pairs == out; break;
 	case SUF_tril: ok = sum.all == out && dense == a && sum.longest <= (uint64_t)s->c; break;
@@ -156,6 +158,25 @@ check_rows(struct checker *c, const struct node *n)
 	if (!ok)
 		check_fail(c, n, "rows of %llu elements do not fit operands of %llu and %llu and a result of %llu", (unsigned long long)sum.all,
 		           (unsigned long long)a, (unsigned long long)b, (unsigned long long)out);
+}
+
+/* Shares of masks that step normsq hands on: as wide as the product's ring asks for. */
+static bool
+norm_fits(const struct node *n)
+{
+	const struct suf_step *s = n->step;
+	const int ring = s->m + s->s;
+	if (s->op == SUF_normsq)
+		return s->n >= 3 && s->n <= 31 && s->m >= 1 && ring <= 64 && s->b + 1 >= ring && s->b >= s->n && s->b <= 64;
+	return s->m >= 1 && s->n == ring && ring <= 64 && s->b >= 3 && s->b < s->n && s->b == n->in[1]->type.bits && n->in[2]->type.bits >= s->n &&
+	       n->in[3]->type.bits + s->b >= s->n && elems(n->in[2]) == s->count && elems(n->in[3]) == s->count;
+}
+
+static bool
+bitmul_fits(const struct node *n, uint64_t len)
+{
+	const struct suf_step *s = n->step;
+	return len >= 1 && s->m >= 1 && s->m + s->s == n->in[1]->type.bits && s->na == len * s->count && elems(n->in[0]) == s->na && elems(n->in[1]) == s->count;
 }
 
 /* One polynomial of degree ca for each index of b bits. */
@@ -233,6 +254,8 @@ check_widths(struct checker *c, const struct node *n)
 	case SUF_shift: ok = s->s >= 1 && s->m + s->s <= s->n; break;
 	case SUF_trunc: ok = s->s >= 1 && (s->slack ? s->s + 2 <= s->n : s->s < s->n && s->m <= s->n - s->s); break;
 	case SUF_sext: ok = s->m >= s->n; break;
+	case SUF_normsq: case SUF_normmul: ok = norm_fits(n); break;
+	case SUF_bitmul: ok = bitmul_fits(n, len); break;
 	case SUF_gapext: ok = s->n >= 2 && s->m > s->n; break;
 	case SUF_shiftmul: case SUF_shiftsq: ok = s->s + 2 <= s->n && (s->slack ? s->m > s->n - s->s : s->m <= s->n - s->s); break;
 	case SUF_pieces: ok = check_pieces(n, len); break;
@@ -293,7 +316,7 @@ check_bounds(struct checker *c, const struct node *n)
 	case SUF_addx: check_map(c, n); check_factors(c, n); break;
 	case SUF_shiftmul: check_map(c, n); check_shifted(c, n, elems(n->out[0]), 2); break;
 	case SUF_matmul: check_mm(c, n); break;
-	case SUF_row_sum: case SUF_row_lin: case SUF_row_diff: case SUF_row_next: case SUF_tril: case SUF_untril: case SUF_sqsum: check_rows(c, n); break;
+	case SUF_row_sum: case SUF_row_lin: case SUF_row_diff: case SUF_row_next: case SUF_tril: case SUF_untril: case SUF_sqsum: case SUF_normsq: case SUF_normmul: check_rows(c, n); break;
 	case SUF_shiftsq: check_rows(c, n); check_shifted(c, n, elems(n->in[0]), 1); break;
 	case SUF_lutc: case SUF_selshift: case SUF_trunc: case SUF_sext: check_lengths(c, n); check_bits(c, n, 1, n->nin); break;
 	case SUF_tabmul: check_lengths(c, n); check_bits(c, n, 2, n->nin); break;
@@ -301,7 +324,7 @@ check_bounds(struct checker *c, const struct node *n)
 	case SUF_lin4: check_lengths(c, n); check_bits(c, n, 0, 2); break;
 	case SUF_shift: case SUF_lt: case SUF_gapext: case SUF_lut: case SUF_open: case SUF_cells: case SUF_cellfix: check_lengths(c, n); break;
 	case SUF_pieces: check_bits(c, n, 1, n->nin); break;
-	case SUF_bitdot: check_bits(c, n, 0, 1); break;
+	case SUF_bitdot: case SUF_bitmul: check_bits(c, n, 0, 1); break;
 	case SUF_cutfix: check_bits(c, n, 0, 3); break;
 	default: break;
 	}

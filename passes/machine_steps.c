@@ -239,6 +239,24 @@ static void make(struct trial *t, enum suf_op op, uint64_t count, unsigned b)
 		s->in[3] = s->in[4] = s->in[2];
 		set_cells(t, 8);
 		break;
+	case SUF_normsq:
+		s->n = 24;
+		s->m = 40;
+		s->s = 8;
+		s->b = 60;
+		s->nb = 0;
+		s->out[2] = at(AT_OUT2 + count);
+		s->count = set_rows(t, count);
+		break;
+	case SUF_normmul:
+		s->n = 60;
+		s->m = 44;
+		s->s = 16;
+		s->b = 24;
+		s->in[3] = at(AT_VALUE + 3 * count);
+		s->na = set_rows(t, count);
+		break;
+	case SUF_bitmul: s->na = 8 * count; s->n = 1; s->in[0] = at(AT_BIT); set_table(t, 8); break;
 	case SUF_lut: s->nb = 0; set_table(t, 1u << b); break;
 	case SUF_lutsign: s->n = 1; s->in[0] = at(AT_BIT); break;
 	case SUF_lin4: s->m = 38; s->in[0] = at(AT_BIT); s->in[1] = at(AT_BIT + count); set_table(t, 8); break;
@@ -387,7 +405,7 @@ static bool all_kinds(struct lab *l, struct machine *m)
 {
 	static const enum suf_op plain[] = { SUF_lin, SUF_mulc, SUF_addc, SUF_row_sum, SUF_row_lin, SUF_row_diff, SUF_row_next, SUF_tril, SUF_untril,
 	                                     SUF_shift, SUF_addx, SUF_mul, SUF_sqsum, SUF_trunc, SUF_sext, SUF_gapext, SUF_cutfix, SUF_tabmul, SUF_selshift, SUF_select, SUF_lutsign, SUF_lin4, SUF_bitdot,
-	                                     SUF_shiftmul, SUF_shiftsq, SUF_pieces, SUF_cellfix };
+	                                     SUF_shiftmul, SUF_shiftsq, SUF_pieces, SUF_cellfix, SUF_normsq, SUF_normmul, SUF_bitmul };
 	for (size_t k = 0; k < sizeof plain / sizeof plain[0]; k++)
 		plain_kind(l, m, plain[k]);
 	tree_kind(l, m, SUF_lt, MANY / 4, 12, 38);

@@ -497,6 +497,65 @@ cells(struct harness *h, unsigned b, unsigned m, unsigned s)
 	}
 }
 
+/* Squares and products of one value with a gap, by rows; a value times bits. */
+static void
+norms(struct harness *h)
+{
+	static const struct suf_rows rows = { .count = COUNT / 8, .first = 8, .period = 1 };
+	static const int64_t at[] = { -9, -9, 1000, 1000 }, factor[] = { 7, -3 };
+	static const struct suf_table sizes = { "s", 4, at }, factors = { "f", 2, factor };
+	const struct suf_ref none = { SUF_NONE, 0 };
+	struct suf_ref sum = harness_wire(h, COUNT / 8), low = harness_wire(h, COUNT), msb = harness_wire(h, COUNT), y = harness_wire(h, COUNT);
+	struct suf_ref bits = harness_wire(h, 2 * COUNT), z = harness_wire(h, COUNT);
+	uint64_t x[COUNT], rho[COUNT];
+	for (uint64_t i = 0; i < COUNT; i++) {
+		x[i] = (uint64_t)harness_signed(harness_random(), 22) & ring_mask(24);
+		rho[i] = harness_random() & ring_mask(60);
+	}
+	struct suf_ref in = harness_input(h, COUNT, 24, x), by = harness_input(h, COUNT, 60, rho);
+	harness_round(h);
+	struct suf_step s = step(SUF_normsq, 24, 40, in, none, sum);
+	s.count = COUNT / 8;
+	s.s = 8;
+	s.b = 60;
+	s.rows = &rows;
+	s.out[1] = low;
+	s.out[2] = msb;
+	harness_step(h, s);
+	s = step(SUF_normmul, 60, 44, by, in, y);
+	s.na = COUNT / 8;
+	s.s = 16;
+	s.b = 24;
+	s.rows = &rows;
+	s.in[2] = low;
+	s.in[3] = msb;
+	harness_step(h, s);
+	s = step(SUF_drelu, 24, 1, in, none, bits);
+	s.count = 2 * COUNT;
+	s.b = 24;
+	s.table = &sizes;
+	harness_step(h, s);
+	harness_open(h, sum, COUNT / 8, 40);
+	harness_open(h, y, COUNT, 44);
+	harness_open(h, bits, 2 * COUNT, 1);
+	harness_round(h);
+	s = step(SUF_bitmul, 1, 56, bits, by, z);
+	s.na = 2 * COUNT;
+	s.s = 4;
+	s.table = &factors;
+	harness_step(h, s);
+	harness_open(h, z, COUNT, 56);
+	harness_round(h);
+	harness_output(h, sum, COUNT / 8, 40);
+	harness_output(h, z, COUNT, 56);
+	harness_run(h);
+	for (uint64_t i = 0; i < COUNT; i++) {
+		const int64_t v = harness_signed(x[i], 24);
+		const uint64_t want = rho[i] * (uint64_t)((v >= -9 ? 7 : 0) - (v >= 1000 ? 3 : 0));
+		assert_true(((h->out_party[1][1][i] - ((want & ring_mask(60)) >> 4)) & ring_mask(56)) <= 1);
+	}
+}
+
 static void
 run_chain(const char *isa)
 {
@@ -504,7 +563,7 @@ run_chain(const char *isa)
 	int64_t table[256];
 	for (int k = 0; k < 256; k++)
 		table[k] = (int64_t)harness_random();
-	for (int which = 0; which < 8; which++) {
+	for (int which = 0; which < 9; which++) {
 		harness_init(&h);
 		h.prog.name = isa;
 		h.prog.body = secret_body;
@@ -522,8 +581,10 @@ run_chain(const char *isa)
 			cells(&h, 8, 64, 16);
 		else if (which == 6)
 			cells(&h, 5, 30, 0);
-		else
+		else if (which == 7)
 			between_products(&h);
+		else
+			norms(&h);
 		harness_free(&h);
 	}
 }

@@ -280,6 +280,40 @@ select_shifted(struct harness *h, uint64_t count)
 	harness_round(h);
 }
 
+/* Squares and products with the same shares of masks, bits times a value; every secret has 2 bits or more. */
+static void
+norm_of_rows(struct harness *h, uint64_t count)
+{
+	static struct suf_rows rows = { .first = 2, .period = 1 };
+	rows.count = count / 2;
+	struct suf_ref x = input(h, count, 4, 2), rho = input(h, count / 2, 6, 5), y;
+	struct suf_ref sum = harness_wire(h, count / 2), low = harness_wire(h, count), msb = harness_wire(h, count);
+	harness_round(h);
+	harness_step(h, (struct suf_step){ .op = SUF_normsq, .count = count / 2, .na = count, .n = 4, .m = 5, .s = 3, .b = 7, .c = 3, .rows = &rows,
+		.in = { x }, .out = { sum, low, msb } });
+	y = add(h, (struct suf_step){ .op = SUF_normmul, .count = count, .na = count / 2, .nb = count, .n = 6, .m = 4, .s = 2, .b = 4, .rows = &rows,
+		.in = { rho, x, low, msb } }, NULL);
+	harness_open(h, sum, count / 2, 5);
+	harness_open(h, y, count, 4);
+	harness_round(h);
+}
+
+static void
+bits_times(struct harness *h, uint64_t count)
+{
+	static const int64_t at[] = { -1, -1, 1, 1 }, factor[] = { 3, 6 };
+	static const struct suf_table sizes = { "s", 4, at }, factors = { "f", 2, factor };
+	struct suf_ref x = input(h, count, 4, 3), w = input(h, count, 6, 5), bits = harness_wire(h, 2 * count), y;
+	harness_round(h);
+	harness_step(h, (struct suf_step){ .op = SUF_drelu, .count = 2 * count, .na = count, .n = 4, .m = 1, .b = 4, .table = &sizes, .in = { x }, .out = { bits } });
+	harness_open(h, bits, 2 * count, 1);
+	harness_round(h);
+	y = add(h, (struct suf_step){ .op = SUF_bitmul, .count = count, .na = 2 * count, .nb = count, .n = 1, .m = 4, .s = 2, .c = 1, .table = &factors,
+		.in = { bits, w } }, NULL);
+	harness_open(h, y, count, 4);
+	harness_round(h);
+}
+
 /* Words of 3 bits, a result in a ring of 8, of which 2 bits are dropped: every secret has 2 bits or more. */
 static void
 cells(struct harness *h, uint64_t count)
@@ -377,4 +411,6 @@ const struct view_program view_program[VIEW_PROGRAMS] = {
 	{ .name = "shiftmul, shiftsq", .make = shifted, .block = 1024, .faults = true },
 	{ .name = "pieces", .make = polynomials, .block = 256, .faults = true },
 	{ .name = "cells, cellfix", .make = cells, .block = 1024, .faults = true },
+	{ .name = "normsq, normmul", .make = norm_of_rows, .block = 1024, .faults = true },
+	{ .name = "bitmul", .make = bits_times, .block = 512, .faults = true },
 };
