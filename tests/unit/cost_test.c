@@ -417,6 +417,34 @@ shifted_products_and_pieces(void **state)
 	}
 }
 
+/* One-hots in a word and in several; results in rings of a word and more, and in small ones, where some secrets have no bits. */
+static void
+functions_by_cells(void **state)
+{
+	(void)state;
+	static const unsigned bits[] = { 3, 6, 7, 10 }, m[] = { 38, 64, 3, 30 }, drop[] = { 12, 16, 0, 0 };
+	for (int k = 0; k < 4; k++)
+		for (int turn = 0; turn < 4; turn++) {
+			struct harness h;
+			const uint64_t N = some_count();
+			int64_t number[9 + (3 << 10)] = { 12, 19, 12, 12, 13, 8, 24, 30, 7 };
+			const struct suf_table t = { "t", 9 + (3u << bits[k]), number };
+			harness_init(&h);
+			struct suf_ref x = input(&h, N, 20), w[4];
+			harness_round(&h);
+			for (int z = 0; z < 4; z++)
+				w[z] = harness_wire(&h, N);
+			harness_step(&h, (struct suf_step){ .op = SUF_cells, .n = 20, .m = 8, .s = 7, .b = (uint8_t)bits[k], .count = N, .na = N, .table = &t, .in = { x },
+				.out = { w[0], w[1], w[2], w[3] } });
+			for (int z = 0; z < 3; z++)
+				harness_open(&h, w[z], N, (unsigned)number[2 * z + 1]);
+			harness_round(&h);
+			finish(&h, (struct suf_step){ .op = SUF_cellfix, .n = 20, .m = (uint8_t)m[turn], .s = (uint8_t)drop[turn], .b = (uint8_t)bits[k], .count = N, .na = N, .nb = N,
+				.table = &t, .in = { x, w[3], w[0], w[1], w[2] } }, m[turn]);
+			run(&h);
+		}
+}
+
 static void
 every_step_was_run(void **state)
 {
@@ -547,7 +575,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(local_steps), cmocka_unit_test(between_products), cmocka_unit_test(triangles), cmocka_unit_test(products), cmocka_unit_test(pads_as_masks),
 		cmocka_unit_test(elementwise_products), cmocka_unit_test(comparisons), cmocka_unit_test(cuts), cmocka_unit_test(table_gates), cmocka_unit_test(shifts), cmocka_unit_test(bits_and_tables), cmocka_unit_test(shifted_products_and_pieces),
-		cmocka_unit_test(every_step_was_run), cmocka_unit_test(example_models), cmocka_unit_test(multiply_adds)
+		cmocka_unit_test(functions_by_cells), cmocka_unit_test(every_step_was_run), cmocka_unit_test(example_models), cmocka_unit_test(multiply_adds)
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
