@@ -27,4 +27,7 @@ void check_types(struct checker *, const struct node *, enum stage);
 void check_sched(struct checker *);
 /* check_bounds.c: what one step touches. */
 void check_bounds(struct checker *, const struct node *);
+/* check_exps.c: the numbers of steps exps and trig, and the latter's table. */
+bool check_exps(const struct suf_step *);
+bool check_trig(const struct suf_step *);
 #endif
