@@ -32,4 +32,7 @@ struct suf_step;
 struct suf_table;
 bool check_cell_table(const struct suf_table *, unsigned b);
 bool check_cells(const struct suf_step *);
+/* check_exps.c: the numbers of steps exps and trig, and the latter's table. */
+bool check_exps(const struct suf_step *);
+bool check_trig(const struct suf_step *);
 #endif

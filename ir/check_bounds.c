@@ -145,7 +145,7 @@ check_rows(struct checker *c, const struct node *n)
 	const uint64_t dense = s->c > 0 ? r->count * (uint64_t)s->c : 0;
 	bool ok = false;
 	switch (s->op) {
-	case SUF_row_sum: case SUF_sqsum: case SUF_shiftsq: ok = sum.all == a && r->count == out; break;
+	case SUF_row_sum: case SUF_sqsum: case SUF_shiftsq: case SUF_exps: ok = sum.all == a && r->count == out; break;
 	case SUF_row_lin: ok = sum.all == out && sum.all <= a && r->count <= b; break;
 	case SUF_normsq: ok = sum.all == a && s->na == a && r->count == out; break;
 	case SUF_normmul: ok = sum.all == out && sum.all == b && r->count == a && s->na == a; break;
@@ -248,6 +248,8 @@ check_widths(struct checker *c, const struct node *n)
 	case SUF_cutfix: ok = cutfix_fits(n); break;
 	case SUF_cells: ok = check_cells(s); break;
 	case SUF_cellfix: ok = cellfix_fits(n); break;
+	case SUF_exps: ok = s->na == elems(n->in[0]) && check_exps(s); break;
+	case SUF_trig: ok = check_trig(s); break;
 	case SUF_lut: ok = s->b >= 1 && s->b <= s->n && s->b < 32 && len == 1ull << s->b; break;
 	case SUF_lin4: ok = len == 8; break;
 	case SUF_bitdot: ok = len >= 1 && elems(n->in[0]) == len * elems(n->out[0]); break;
@@ -325,6 +327,8 @@ check_bounds(struct checker *c, const struct node *n)
 	case SUF_shift: case SUF_lt: case SUF_gapext: case SUF_lut: case SUF_open: case SUF_cells: case SUF_cellfix: check_lengths(c, n); break;
 	case SUF_pieces: check_bits(c, n, 1, n->nin); break;
 	case SUF_bitdot: case SUF_bitmul: check_bits(c, n, 0, 1); break;
+	case SUF_exps: if (n->step->rows) check_rows(c, n); else check_lengths(c, n); break;
+	case SUF_trig: check_lengths(c, n); break;
 	case SUF_cutfix: check_bits(c, n, 0, 3); break;
 	default: break;
 	}

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "kernels/trig.h"
 #include "passes/machine.h"
 
 enum { REPS = 7, MANY = 1 << 15, FEW = 8, SMALL = 512, SMALL_REPEAT = 100, ROW = 128, BITS = 50, BIG_RUN = 40 << 20 };
@@ -61,6 +62,10 @@ double step_elements(const struct suf_step *s)
 	double count = (double)s->count, na = (double)s->na, nb = (double)s->nb;
 	if (s->op == SUF_matmul || s->op == SUF_mul || s->op == SUF_sqsum || s->op == SUF_shiftsq)
 		return count + na + nb;
+	if (s->op == SUF_exps)
+		return (double)(s->na << s->b) * suf_limbs((unsigned)s->m + s->s);
+	if (s->op == SUF_trig)
+		return count * (double)suf_trig_terms(s);
 	if (s->op == SUF_pieces)
 		return count * (double)suf_pieces_words(s, 1);
 	return count > na ? count : na;
@@ -168,6 +173,15 @@ static uint64_t set_rows(struct trial *t, uint64_t count)
 	return t->rows.count;
 }
 
+/* Sixteen cosines and a line; the coefficients do not matter. */
+static void set_series(struct trial *t)
+{
+	enum { TERMS = 16 };
+	static const int64_t series[SUF_TRIG_COEF + 1 + TERMS] = { 12, 12, 13, TERMS, 1, 2, 3 };
+	t->table = (struct suf_table){ "series", sizeof series / sizeof *series, series };
+	t->step.table = &t->table;
+}
+
 static void make_rows(struct suf_step *s, uint64_t count, uint64_t rows)
 {
 	if (s->op == SUF_row_sum || s->op == SUF_sqsum || s->op == SUF_shiftsq)
@@ -200,6 +214,8 @@ static void make(struct trial *t, enum suf_op op, uint64_t count, unsigned b)
 	case SUF_shiftsq: s->s = 12; s->slack = 1; s->in[1] = at(AT_BIT); make_rows(s, count, set_rows(t, count)); break;
 	case SUF_shiftmul: s->s = 12; s->slack = 1; s->in[2] = at(AT_BIT); set_map(t, count); break;
 	case SUF_pieces: s->b = 2; s->ca = 1; s->slack = 1; s->in[1] = at(AT_BIT); set_table(t, 2u << s->b); break;
+	case SUF_exps: s->n = 16; s->b = 2; s->ca = 9; s->cb = 10 + 256 * 60; s->c = -92 * 512; s->s = 50; break;
+	case SUF_trig: s->n = 16; s->m = 38; s->s = 12; s->b = 15; set_series(t); break;
 	case SUF_lt: s->m = 1; break;
 	case SUF_drelu: s->m = 1; s->nb = 0; set_table(t, 2); break;
 	case SUF_trunc: s->s = s->b = 12; s->slack = 1; s->in[1] = at(AT_BIT); break;
@@ -405,7 +421,7 @@ static bool all_kinds(struct lab *l, struct machine *m)
 {
 	static const enum suf_op plain[] = { SUF_lin, SUF_mulc, SUF_addc, SUF_row_sum, SUF_row_lin, SUF_row_diff, SUF_row_next, SUF_tril, SUF_untril,
 	                                     SUF_shift, SUF_addx, SUF_mul, SUF_sqsum, SUF_trunc, SUF_sext, SUF_gapext, SUF_cutfix, SUF_tabmul, SUF_selshift, SUF_select, SUF_lutsign, SUF_lin4, SUF_bitdot,
-	                                     SUF_shiftmul, SUF_shiftsq, SUF_pieces, SUF_cellfix, SUF_normsq, SUF_normmul, SUF_bitmul };
+	                                     SUF_shiftmul, SUF_shiftsq, SUF_pieces, SUF_cellfix, SUF_normsq, SUF_normmul, SUF_bitmul, SUF_exps, SUF_trig };
 	for (size_t k = 0; k < sizeof plain / sizeof plain[0]; k++)
 		plain_kind(l, m, plain[k]);
 	tree_kind(l, m, SUF_lt, MANY / 4, 12, 38);

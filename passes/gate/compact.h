@@ -14,12 +14,16 @@ struct val *b_shift(struct gb *, struct val *x, unsigned s, unsigned m); /* MASK
 struct val *b_matmul_last(struct gb *, struct val *a, struct val *b, struct val *bias, const struct suf_mm *);
 struct val *b_mul_last(struct gb *, struct val *a, struct val *b, const struct suf_map *);
 
-/* ---- compact_proto_exp.c ------------------------------------------------------------------------ */
-/* 2^(A+B-s) e^(x / 2^f) mod 2^m, x in [origin, origin + (2^b - 1) cells); rows: their sums; A + B + integer bits = m + s <= 192. */
-struct val *b_exps(struct gb *, struct val *x, const struct suf_rows *rows, unsigned b, int64_t origin, unsigned f, unsigned A, unsigned B, unsigned s, unsigned m);
-
-/* 2^(a+b-s) (sum over k <= K of c[k] cos(2 pi k x / 2^period)) + 2^(l-s) x mod 2^m (l < 0: without the line; with it |x| < 2^(n-2)). */
-struct val *b_trig(struct gb *, struct val *x, unsigned period, unsigned a, unsigned b, int l, unsigned K, const double *c, unsigned s, unsigned m, const char *name);
+/* --- compact_proto_exp.c: functions by one-time tables, results SHARED; s: bits that a local truncation drops, m: ring of the result --- */
+/* 2^(a+entry) e^(x / 2^frac) / 2^s; with rows the sum over each row (else rows is NULL).  x is read in a window of 2^b cells of
+ * 2^(n-b) units that begins at origin, in units of x; valid are all but the last cell.  The public factor has a fraction bits,
+ * the secret one `entry`.  m + s holds the largest sum; up to 192 bits, s up to 128. */
+struct val *b_exps(struct gb *, struct val *x, const struct suf_rows *rows, unsigned frac, unsigned b, int64_t origin, unsigned a, unsigned entry, unsigned s, unsigned m);
+/* 2^(a+bb) (sum_k coef[k] cos(2 pi k x / 2^p), k = 0 .. terms) / 2^s, coefficients with 24 fraction bits and below 2^31, plus 2^l x / 2^s for
+ * -2^(n-2) <= x < 2^(n-2); l < 0: without.  m + s <= 64.  b_trig_series: and sine[k-1] sin(2 pi k x / 2^p). */
+struct val *b_trig(struct gb *, struct val *x, unsigned p, unsigned terms, unsigned a, unsigned bb, int l, const int64_t *coef, unsigned s, unsigned m, const char *name);
+struct val *b_trig_series(struct gb *, struct val *x, unsigned p, unsigned terms, unsigned a, unsigned bb, int l, const int64_t *coef, const int64_t *sine,
+                          unsigned s, unsigned m, const char *name);
 
 /* ---- compact_proto_norm.c ----------------------------------------------------------------------- */
 /* (sum of x^2 of each row, + c) / 2^s mod 2^m; *r, *msb: shares of x's mask mod 2^w, w >= m+s-1, and of its top bit.  |x| < 2^(n-2). */

@@ -94,8 +94,11 @@ by_cosines(struct prog *p, struct node *n, double (*even)(double), const char *n
 		return false;
 	}
 	const char *table = arena_printf(p->arena, "%s_cosines_%u_%.4g", name, own, range);
+	int64_t coef[TRIG_MOST + 1];
+	for (int k = 0; k <= K; k++)
+		coef[k] = llround(ldexp(c[k], 24));
 	struct val *x = b_reduce(&g, n->in[0], own);
-	return b_done(&g, b_open(&g, b_trig(&g, x, own - 1, SCALE, SCALE, 2 * SCALE - 1 - (int)f, (unsigned)K, c, s, m, table)));
+	return b_done(&g, b_open(&g, b_trig(&g, x, own - 1, (unsigned)K, SCALE, SCALE, 2 * SCALE - 1 - (int)f, coef, s, m, table)));
 }
 
 static double gelu_even(double x) { return gelu(x, NULL) - x / 2; }

@@ -46,10 +46,10 @@ softmax(struct gb *g, struct val *x, const struct suf_rows *rows, const struct s
 	const struct val *out = g->at->out[0];
 	const unsigned f = g->at->in[0]->type.frac, pf = out->type.frac;
 	struct val *t = b_reduce(g, x, p->n);
-	struct val *sum = b_open(g, b_exps(g, t, rows, p->cells[0], p->origin[0], f, p->a, p->b[0], p->a + p->b[0] - p->frac, p->sum));
+	struct val *sum = b_open(g, b_exps(g, t, rows, f, p->cells[0], p->origin[0], p->a, p->b[0], p->a + p->b[0] - p->frac, p->sum));
 	struct val *l = logarithm(g, sum, p, f);
 	struct val *u = b_row_lin(g, 1, t, -1, l, rows);
-	return b_open(g, b_exps(g, u, NULL, p->cells[1], p->origin[1], f, p->a, p->b[1], p->a + p->b[1] - pf, out->type.bits));
+	return b_open(g, b_exps(g, u, NULL, f, p->cells[1], p->origin[1], p->a, p->b[1], p->a + p->b[1] - pf, out->type.bits));
 }
 
 bool

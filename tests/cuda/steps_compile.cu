@@ -5,6 +5,8 @@
  */
 #include "kernels/cells.h"
 #include "kernels/dpf.h"
+#include "kernels/exps.h"
+#include "kernels/trig.h"
 
 #define ELEMENT size_t i = (size_t)blockIdx.x * blockDim.x + threadIdx.x; if (i >= count) return
 
@@ -144,4 +146,34 @@ cellfix_kernel(int p, unsigned ring, unsigned s, size_t count, const int64_t *ta
 	for (int k = 0; k < SUF_FIX_PARTS; k++)
 		sum += (suf_cellfix_factor(&c, k, y + 3 * i) * share[SUF_FIX_PARTS * i + k]) << suf_cellfix_shift(&c, k);
 	out[i] = suf_cellfix_cut(p, ring, s, sum);
+}
+
+/* Dealer and party of exps: two cells, words of 192 bits. */
+__global__ void
+exps_kernel(int p, unsigned n, unsigned f, unsigned s, int64_t c, int scale, size_t count, const uint64_t *r, const uint64_t *x_hat, const uint64_t *mul, uint64_t *t, uint64_t *out)
+{
+	ELEMENT;
+	const struct suf_exps_low low = suf_exps_low(r[i] & suf_ring(n - 1), f);
+	uint64_t *own = t + 2 * SUF_LIMBS * i, place = suf_exps_place(n, c, x_hat[i]);
+	struct suf_wide sum = { { 0, 0, 0 } };
+	for (unsigned k = 0; k < 2; k++) {
+		const struct suf_wide v = suf_exps_entry(suf_exp(((int64_t)k << (n - 1)) + c, f), scale, low);
+		for (unsigned j = 0; j < SUF_LIMBS; j++)
+			own[k * SUF_LIMBS + j] = v.w[j];
+	}
+	suf_exps_turn(own, SUF_LIMBS, 1, r[i] >> (n - 1));
+	suf_wide_add_times(&sum, own + (place >> (n - 1)) * SUF_LIMBS, mul[place & suf_ring(n - 1)], SUF_LIMBS);
+	out[i] = suf_wide_cut(p, s, suf_wide_sub(sum, sum));
+}
+
+/* Dealer and party of trig: one term. */
+__global__ void
+trig_kernel(int p, unsigned n, unsigned period, unsigned b, int l, int64_t c, size_t count, const struct suf_turn *turn, const uint32_t *table, const uint64_t *r, const uint64_t *x_hat, uint64_t *out)
+{
+	ELEMENT;
+	struct suf_turn at = { 1 << SUF_TURN_FRAC, 0 };
+	for (unsigned k = 0; k < period; k++)
+		at = suf_turn_add(at, suf_turn_if(r[i] >> k, turn[k]));
+	out[i] = suf_trig_term(table[x_hat[i] & suf_ring(period)], suf_trig_word(b, c, at.c, 0, at.s), suf_trig_word(b, c, at.s, 0, at.c));
+	out[i] = suf_local_cut(p, n, 3, out[i] + suf_trig_constant(b, c) + suf_trig_line(p, n, l, x_hat[i], r[i], r[i] >> (n - 1)));
 }

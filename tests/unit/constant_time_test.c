@@ -3,6 +3,7 @@
  * on a share, pad, mask or key is an error. Only what a round opens, and the result, is declared public.
  * tests/e2e/memcheck_test.sh runs it so; alone it is an ordinary test of chains of steps that hold keys.
  */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -556,6 +557,57 @@ norms(struct harness *h)
 	}
 }
 
+/* x of 16 bits: its exponential in one word, sums of those in two, a line and cosines and sines. */
+static void
+tables(struct harness *h)
+{
+	static const int64_t v[] = { 12, 12, 13, 2, 5000000, 16000000, -9000000, 3000000, 7000000 };
+	static const struct suf_table series = { "s", 9, v };
+	static const struct suf_rows rows = { .count = COUNT / 8, .first = 8, .period = 1 };
+	const struct suf_ref none = { SUF_NONE, 0 };
+	struct suf_ref out[3];
+	uint64_t x[COUNT];
+	for (uint64_t i = 0; i < COUNT; i++)
+		x[i] = (uint64_t)harness_signed(harness_random(), 15) & ring_mask(16);
+	for (int k = 0; k < 3; k++)
+		out[k] = harness_wire(h, COUNT);
+	struct suf_ref in = harness_input(h, COUNT, 16, x);
+	harness_round(h);
+	struct suf_step s = step(SUF_exps, 16, 50, in, none, out[0]);
+	s.b = 3;
+	s.ca = 11;
+	s.cb = 10 | 20 << 8;
+	s.c = -28672;
+	harness_step(h, s);
+	s = step(SUF_exps, 16, 60, in, none, out[1]);
+	s.count = COUNT / 8;
+	s.s = 50;
+	s.b = 2;
+	s.ca = 9;
+	s.cb = 10 | 66 << 8;
+	s.c = -30000;
+	s.rows = &rows;
+	harness_step(h, s);
+	s = step(SUF_trig, 16, 38, in, none, out[2]);
+	s.s = 12;
+	s.b = 15;
+	s.table = &series;
+	harness_step(h, s);
+	const unsigned width[] = { 50, 60, 38 };
+	for (int k = 0; k < 3; k++)
+		harness_open(h, out[k], k == 1 ? COUNT / 8 : COUNT, width[k]);
+	harness_round(h);
+	for (int k = 0; k < 3; k++)
+		harness_output(h, out[k], k == 1 ? COUNT / 8 : COUNT, width[k]);
+	harness_run(h);
+	for (uint64_t i = 0; i < COUNT; i++) {
+		const double t = (double)harness_signed(x[i], 16), want = exp(t / 2048), turn = acos(-1) * t / 16384;
+		const double sum = 5 + 16 * cos(turn) - 9 * cos(2 * turn) + 3 * sin(turn) + 7 * sin(2 * turn);
+		assert_true(fabs(ldexp((double)h->out_party[0][0][i], -30) - want) < 1e-3 * want + 1e-4);
+		assert_true(fabs(ldexp((double)harness_signed(h->out_party[1][2][i], 38), -12) - ldexp(sum * 1e6, -24) - t / 2048) < 2e-3);
+	}
+}
+
 static void
 run_chain(const char *isa)
 {
@@ -563,7 +615,7 @@ run_chain(const char *isa)
 	int64_t table[256];
 	for (int k = 0; k < 256; k++)
 		table[k] = (int64_t)harness_random();
-	for (int which = 0; which < 9; which++) {
+	for (int which = 0; which < 10; which++) {
 		harness_init(&h);
 		h.prog.name = isa;
 		h.prog.body = secret_body;
@@ -583,8 +635,10 @@ run_chain(const char *isa)
 			cells(&h, 5, 30, 0);
 		else if (which == 7)
 			between_products(&h);
-		else
+		else if (which == 8)
 			norms(&h);
+		else
+			tables(&h);
 		harness_free(&h);
 	}
 }

@@ -445,6 +445,28 @@ functions_by_cells(void **state)
 		}
 }
 
+/* Entries of one, two and three words, of rows and alone; with and without a line. */
+static void
+exponentials_and_waves(void **state)
+{
+	(void)state;
+	static const unsigned drop[] = { 7, 40, 101, 128 };
+	for (unsigned turn = 0; turn < 8; turn++) {
+		struct harness h;
+		const uint64_t N = some_count(), R = N % 3 ? N : N / 3;
+		const struct suf_rows rows = { .count = R, .first = (uint32_t)(N / R), .period = 1 };
+		const int64_t number[] = { 10, 12, (int64_t)turn * 5 - 1, 3, 1 << 24, 1 << 23, 5, -(1 << 25), 77, 1 << 20, 1 };
+		const struct suf_table t = { "t", turn % 2 ? 11 : 8, number };
+		harness_init(&h);
+		struct suf_ref x = input(&h, N, 12);
+		harness_round(&h);
+		finish(&h, (struct suf_step){ .op = SUF_exps, .n = 12, .m = (uint8_t)(40 + turn), .s = (uint8_t)drop[turn % 4], .b = (uint8_t)(1 + turn % 6), .ca = 8, .cb = 8 | 20 << 8, .c = -3000,
+			.count = R, .na = N, .rows = R < N || turn % 2 ? &rows : NULL, .in = { x } }, 40 + turn);
+		finish(&h, (struct suf_step){ .op = SUF_trig, .n = 12, .m = 38, .s = (uint8_t)(2 * turn), .b = 11, .count = N, .na = N, .table = &t, .in = { x } }, 38);
+		run(&h);
+	}
+}
+
 static void
 every_step_was_run(void **state)
 {
@@ -575,7 +597,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(local_steps), cmocka_unit_test(between_products), cmocka_unit_test(triangles), cmocka_unit_test(products), cmocka_unit_test(pads_as_masks),
 		cmocka_unit_test(elementwise_products), cmocka_unit_test(comparisons), cmocka_unit_test(cuts), cmocka_unit_test(table_gates), cmocka_unit_test(shifts), cmocka_unit_test(bits_and_tables), cmocka_unit_test(shifted_products_and_pieces),
-		cmocka_unit_test(functions_by_cells), cmocka_unit_test(every_step_was_run), cmocka_unit_test(example_models), cmocka_unit_test(multiply_adds)
+		cmocka_unit_test(functions_by_cells), cmocka_unit_test(exponentials_and_waves), cmocka_unit_test(every_step_was_run), cmocka_unit_test(example_models), cmocka_unit_test(multiply_adds)
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,6 +68,13 @@ words_of(struct record *r, enum seed seed, uint32_t id, uint32_t tag, bool make)
 	return *at;
 }
 
+/* Words of an element of a part: roots have two. */
+static unsigned
+words_each(enum suf_part part, const struct suf_step *s)
+{
+	return suf_part_desc[part].kind == KIND_DPF ? 2 : suf_limbs(suf_part_bits(part, s));
+}
+
 /* How many words a step has under a tag; parts: also which. */
 static uint64_t
 allotted(const struct suf_step *s, uint32_t tag, enum suf_part *part)
@@ -75,7 +82,7 @@ allotted(const struct suf_step *s, uint32_t tag, enum suf_part *part)
 	uint32_t at = TAG_PART;
 	for (*part = 0; *part < SUF_NPART; ++*part)
 		if (suf_part_desc[*part].step == s->op && at++ == tag)
-			return suf_part_count(*part, s) * (suf_part_desc[*part].kind == KIND_DPF ? 2 : 1);
+			return suf_part_count(*part, s) * words_each(*part, s);
 #define PADS(step, output, count, bits) if (s->op == SUF_##step && tag == TAG_PAD + (output)) return (count);
 #include "steps.def"
 	return 0;
@@ -101,7 +108,7 @@ own_words(struct record *r, const struct suf_step *s, enum seed seed, uint32_t t
 	for (uint64_t i = first; i < first + count; i++) {
 		if (i >= w->count || w->asked[i]++)
 			breach(r, "step %u (%s): word %llu of tag %x is used twice", s->id, suf_step_desc[s->op].name, (unsigned long long)i, tag);
-		if (corr && (int)seed == corr_party(i))
+		if (corr && (int)seed == corr_party(i / words_each(part, s)))
 			breach(r, "step %u (%s): party %d gets a correction and has a word for %llu of tag %x", s->id, suf_step_desc[s->op].name,
 			       (int)seed, (unsigned long long)i, tag);
 	}

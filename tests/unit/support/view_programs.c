@@ -391,6 +391,34 @@ packed_by_pads(struct harness *h, uint64_t count)
 	harness_round(h);
 }
 
+/* Four cells; entries of a word and, summed in pairs, of two words. */
+static void
+exponentials(struct harness *h, uint64_t count)
+{
+	static struct suf_rows pairs = { .first = 2, .period = 1 };
+	pairs.count = count / 2;
+	struct suf_ref x = input(h, count, 4, 3), y, z;
+	harness_round(h);
+	y = add(h, (struct suf_step){ .op = SUF_exps, .count = count, .n = 4, .m = 4, .s = 1, .b = 2, .ca = 2, .cb = 2 | 3 << 8, .c = -9, .in = { x } }, NULL);
+	z = add(h, (struct suf_step){ .op = SUF_exps, .count = count / 2, .na = count, .n = 4, .m = 4, .s = 62, .b = 2, .ca = 2, .cb = 2 | 62 << 8, .c = -9,
+		.rows = &pairs, .in = { x } }, NULL);
+	harness_open(h, y, count, 4);
+	harness_open(h, z, count / 2, 4);
+	harness_round(h);
+}
+
+static void
+trigonometric(struct harness *h, uint64_t count)
+{
+	static const int64_t v[] = { 2, 2, 1, 2, 5000000, 16000000, -9000000, 3000000, 7000000 };
+	static const struct suf_table series = { "series", 9, v };
+	struct suf_ref x = input(h, count, 4, 2), y;
+	harness_round(h);
+	y = add(h, (struct suf_step){ .op = SUF_trig, .count = count, .n = 4, .m = 5, .s = 1, .b = 3, .table = &series, .in = { x } }, NULL);
+	harness_open(h, y, count, 5);
+	harness_round(h);
+}
+
 const struct view_program view_program[VIEW_PROGRAMS] = {
 	{ .name = "trunc, sext", .make = trunc_and_sext, .block = 512, .faults = true },
 	{ .name = "trunc with slack", .make = trunc_slack, .block = 512 },
@@ -413,4 +441,6 @@ const struct view_program view_program[VIEW_PROGRAMS] = {
 	{ .name = "cells, cellfix", .make = cells, .block = 1024, .faults = true },
 	{ .name = "normsq, normmul", .make = norm_of_rows, .block = 1024, .faults = true },
 	{ .name = "bitmul", .make = bits_times, .block = 512, .faults = true },
+	{ .name = "exps", .make = exponentials, .block = 256, .faults = true },
+	{ .name = "trig", .make = trigonometric, .block = 512, .faults = true },
 };
