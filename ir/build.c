@@ -451,6 +451,12 @@ ir_count(const struct val *v)
 	return n;
 }
 
+uint64_t
+ir_wire_count(const struct val *v)
+{
+	return (uint64_t)ir_count(v) * (v->onehot ? v->onehot : 1);
+}
+
 bool
 ir_is_const(const struct val *v)
 {

@@ -28,13 +28,13 @@ inside(uint64_t first, int n, const uint32_t *dim, const int64_t *stride, uint64
 
 /* Each element once: the axes, ordered by stride, are those of a dense array. */
 static bool
-covers(const struct suf_map *m, uint64_t count)
+dense(const struct suf_map *m, const int64_t *stride, uint64_t first, uint64_t count)
 {
 	uint64_t next = 1;
 	for (bool found = true; found && next < count;) {
 		found = false;
 		for (uint32_t k = 0; k < m->ndim && !found; k++)
-			if (m->dim[k] > 1 && m->so[k] > 0 && (uint64_t)m->so[k] == next) {
+			if (m->dim[k] > 1 && stride[k] > 0 && (uint64_t)stride[k] == next) {
 				next *= m->dim[k];
 				found = true;
 			}
@@ -42,8 +42,11 @@ covers(const struct suf_map *m, uint64_t count)
 	uint64_t all = 1;
 	for (uint32_t k = 0; k < m->ndim; k++)
 		all *= m->dim[k];
-	return next == count && all == count && m->out0 == 0;
+	return next == count && all == count && first == 0;
 }
+
+static bool covers(const struct suf_map *m, uint64_t count) { return dense(m, m->so, m->out0, count); }
+static bool once(const struct suf_map *m, uint64_t count) { return dense(m, m->sa, m->a0, count); }
 
 static void
 check_map(struct checker *c, const struct node *n)
@@ -66,30 +69,12 @@ check_map(struct checker *c, const struct node *n)
 		check_fail(c, n, "the map does not write each element of '%s' once", n->out[0]->name);
 	if (!inside(m->a0, (int)m->ndim, m->dim, m->sa, elems(n->in[0])))
 		check_fail(c, n, "the map leaves the operand '%s'", n->in[0]->name);
+	if (s->op == SUF_addx && !once(m, elems(n->in[0])))
+		check_fail(c, n, "the map does not read each element of '%s' once", n->in[0]->name);
 	if (table && !inside(m->b0, (int)m->ndim, m->dim, m->sb, s->table->len))
 		check_fail(c, n, "the map leaves the table '%s'", s->table->name);
 	if (n->nin > 1 && !inside(m->b0, (int)m->ndim, m->dim, m->sb, elems(n->in[1])))
 		check_fail(c, n, "the map leaves the operand '%s'", n->in[1]->name);
-}
-
-static void
-check_mm(struct checker *c, const struct node *n)
-{
-	const struct suf_mm *m = n->step->mm;
-	if (!m || !m->bh || m->batch % m->bh || !m->batch || !m->rows || !m->inner || !m->cols) {
-		check_fail(c, n, "needs the sizes of a matrix product");
-		return;
-	}
-	const uint32_t a[4] = { m->batch / m->bh, m->bh, m->rows, m->inner }, b[4] = { m->batch / m->bh, m->bh, m->inner, m->cols };
-	if ((uint64_t)m->batch * m->rows * m->cols != elems(n->out[0]))
-		check_fail(c, n, "the product has %llu elements, '%s' has %llu", (unsigned long long)m->batch * m->rows * m->cols, n->out[0]->name,
-		           (unsigned long long)elems(n->out[0]));
-	if (!inside(m->a0, 4, a, m->sa, elems(n->in[0])))
-		check_fail(c, n, "the product leaves the operand '%s'", n->in[0]->name);
-	if (!inside(m->b0, 4, b, m->sb, elems(n->in[1])))
-		check_fail(c, n, "the product leaves the operand '%s'", n->in[1]->name);
-	if (n->nin > 2 && elems(n->in[2]) != m->cols)
-		check_fail(c, n, "the bias '%s' has %llu elements, expected %u", n->in[2]->name, (unsigned long long)elems(n->in[2]), m->cols);
 }
 
 /* Elements of all rows, of their pairs; the longest row. */
@@ -106,6 +91,44 @@ sum_rows(const struct suf_rows *r)
 		s.longest = len > s.longest ? len : s.longest;
 	}
 	return s;
+}
+
+/* The packed rows of a product's left operand; *dense: its elements with the zeros, no more than the product can read. */
+static bool
+packed_fits(const struct node *n, uint64_t *dense)
+{
+	const struct suf_step *s = n->step;
+	const struct suf_rows *r = s->rows;
+	const uint64_t own = elems(n->in[0]), c = (uint64_t)s->c;
+	if (!r->period || r->level > 32 || r->count < 1 || r->count > own || s->c < 1 || s->c > UINT32_MAX)
+		return false;
+	const struct row_sums sum = sum_rows(r);
+	const __int128 all = (__int128)r->count * (__int128)c, most = (__int128)s->mm->batch * s->mm->rows * s->mm->inner;
+	*dense = (uint64_t)all;
+	return sum.all == own && s->na == own && sum.longest <= c && all <= most;
+}
+
+static void
+check_mm(struct checker *c, const struct node *n)
+{
+	const struct suf_mm *m = n->step->mm;
+	if (!m || !m->bh || m->batch % m->bh || !m->batch || !m->rows || !m->inner || !m->cols) {
+		check_fail(c, n, "needs the sizes of a matrix product");
+		return;
+	}
+	const uint32_t a[4] = { m->batch / m->bh, m->bh, m->rows, m->inner }, b[4] = { m->batch / m->bh, m->bh, m->inner, m->cols };
+	if ((uint64_t)m->batch * m->rows * m->cols != elems(n->out[0]))
+		check_fail(c, n, "the product has %llu elements, '%s' has %llu", (unsigned long long)m->batch * m->rows * m->cols, n->out[0]->name,
+		           (unsigned long long)elems(n->out[0]));
+	uint64_t left = elems(n->in[0]);
+	if (n->step->rows && !packed_fits(n, &left))
+		check_fail(c, n, "rows of '%s', of %lld elements with their zeros, do not fit it and the product", n->in[0]->name, (long long)n->step->c);
+	else if (!inside(m->a0, 4, a, m->sa, left))
+		check_fail(c, n, "the product leaves the operand '%s'", n->in[0]->name);
+	if (!inside(m->b0, 4, b, m->sb, elems(n->in[1])))
+		check_fail(c, n, "the product leaves the operand '%s'", n->in[1]->name);
+	if (n->nin > 2 && elems(n->in[2]) != m->cols)
+		check_fail(c, n, "the bias '%s' has %llu elements, expected %u", n->in[2]->name, (unsigned long long)elems(n->in[2]), m->cols);
 }
 
 static void
@@ -195,6 +218,7 @@ check_widths(struct checker *c, const struct node *n)
 	case SUF_lut: ok = s->b >= 1 && s->b <= s->n && s->b < 32 && len == 1ull << s->b; break;
 	case SUF_lin4: ok = len == 8; break;
 	case SUF_bitdot: ok = len >= 1 && elems(n->in[0]) == len * elems(n->out[0]); break;
+	case SUF_shift: ok = s->s >= 1 && s->m + s->s <= s->n; break;
 	case SUF_trunc: ok = s->s >= 1 && (s->slack ? s->s + 2 <= s->n : s->s < s->n && s->m <= s->n - s->s); break;
 	case SUF_sext: ok = s->m >= s->n; break;
 	case SUF_gapext: ok = s->n >= 2 && s->m > s->n; break;
@@ -234,11 +258,27 @@ check_shifted(struct checker *c, const struct node *n, uint64_t count, int k)
 		check_fail(c, n, "'%s' has %d ring bits, the product %d", n->in[1]->name, n->in[1]->type.bits, n->step->m);
 }
 
+/* f v mod 2^m needs v mod 2^(m - zeros at the end of f) only: so many bits the operand must have. */
+static void
+check_factors(struct checker *c, const struct node *n)
+{
+	const int64_t factor[2] = { n->step->ca, n->step->cb };
+	for (int k = 0; k < 2; k++) {
+		int zeros = 0;
+		while (zeros < 64 && !((uint64_t)factor[k] >> zeros & 1))
+			zeros++;
+		if (n->in[k]->type.bits + zeros < n->step->m)
+			check_fail(c, n, "'%s' has %d bits, a multiple by %lld in %d bits needs %d", n->in[k]->name, n->in[k]->type.bits, (long long)factor[k],
+			           n->step->m, n->step->m - zeros);
+	}
+}
+
 void
 check_bounds(struct checker *c, const struct node *n)
 {
 	switch (n->step->op) {
 	case SUF_lin: case SUF_mulc: case SUF_addc: case SUF_mul: check_map(c, n); break;
+	case SUF_addx: check_map(c, n); check_factors(c, n); break;
 	case SUF_shiftmul: check_map(c, n); check_shifted(c, n, elems(n->out[0]), 2); break;
 	case SUF_matmul: check_mm(c, n); break;
 	case SUF_row_sum: case SUF_row_lin: case SUF_row_diff: case SUF_row_next: case SUF_tril: case SUF_untril: case SUF_sqsum: check_rows(c, n); break;
@@ -247,7 +287,7 @@ check_bounds(struct checker *c, const struct node *n)
 	case SUF_tabmul: check_lengths(c, n); check_bits(c, n, 2, n->nin); break;
 	case SUF_select: case SUF_lutsign: check_lengths(c, n); check_bits(c, n, 0, 1); break;
 	case SUF_lin4: check_lengths(c, n); check_bits(c, n, 0, 2); break;
-	case SUF_lt: case SUF_gapext: case SUF_lut: case SUF_open: check_lengths(c, n); break;
+	case SUF_shift: case SUF_lt: case SUF_gapext: case SUF_lut: case SUF_open: check_lengths(c, n); break;
 	case SUF_pieces: check_bits(c, n, 1, n->nin); break;
 	case SUF_bitdot: check_bits(c, n, 0, 1); break;
 	case SUF_cutfix: check_bits(c, n, 0, 3); break;

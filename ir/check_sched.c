@@ -36,13 +36,6 @@ sec_of(enum step_form form)
 	return form == FORM_SHARED ? SEC_SHARED : form == FORM_EXACT ? SEC_EXACT : form == FORM_DEALER ? SEC_DEALER : SEC_MASKED;
 }
 
-/* Elements that a value takes on the wire. */
-static uint64_t
-wire_count(const struct val *v)
-{
-	return (uint64_t)ir_count(v) * (v->onehot ? v->onehot : 1);
-}
-
 static const struct val *
 unalias(const struct val *v)
 {
@@ -71,10 +64,30 @@ is_message(const struct node *n)
 
 /* ---- one step --------------------------------------------------------------- */
 
+/* shift, addx: each operand has its form, the result that of the first one. */
+static void
+check_forms(struct checker *c, const struct node *n)
+{
+	const enum sec form = n->in[0]->type.sec;
+	for (int k = 0; k < n->nin; k++) {
+		const enum sec sec = n->in[k]->type.sec, want = sec_of(suf_operand_form(n->step, k));
+		if (sec != want)
+			check_fail(c, n, "operand '%s' is %s, expected %s", n->in[k]->name, ir_sec_name[sec], ir_sec_name[want]);
+	}
+	if (n->out[0]->type.sec != form)
+		check_fail(c, n, "the result '%s' is %s, expected %s", n->out[0]->name, ir_sec_name[n->out[0]->type.sec], ir_sec_name[form]);
+	if (n->step->shared != (form == SEC_SHARED))
+		check_fail(c, n, "the step says shared=%d, its result is %s", n->step->shared, ir_sec_name[form]);
+}
+
 /* Local steps keep the form of their operands; they do not mix shares with anything else. */
 static void
 check_local(struct checker *c, const struct node *n)
 {
+	if (n->step->op == SUF_shift || n->step->op == SUF_addx) {
+		check_forms(c, n);
+		return;
+	}
 	enum sec form = SEC_MASKED;
 	for (int k = 0; k < n->nin; k++)
 		if (n->in[k]->type.sec == SEC_SHARED)
@@ -88,6 +101,23 @@ check_local(struct checker *c, const struct node *n)
 		check_fail(c, n, "the step says shared=%d, its operands are %s", n->step->shared, ir_sec_name[form]);
 	if (n->out[0]->type.sec != form)
 		check_fail(c, n, "the result is %s, the operands of a local step are %s", ir_sec_name[n->out[0]->type.sec], ir_sec_name[form]);
+}
+
+/* Masks of which the parties have shares already. */
+static void
+check_pads(struct checker *c, const struct node *n)
+{
+	const struct suf_step *s = n->step;
+	const uint32_t pad[2] = { s->pad_a, s->pad_b };
+	const bool product = s->op == SUF_matmul || s->op == SUF_mul || s->op == SUF_shiftmul;
+	for (int k = 0; k < 2 && k < n->nin; k++) {
+		const struct node *maker = pad[k] ? ir_pads(n->in[k]) : NULL;
+		if (pad[k] && (!maker || maker->step->id != pad[k]))
+			check_fail(c, n, "the mask of '%s' is not the pad of step %u", n->in[k]->name, pad[k]);
+		else if (pad[k] && product && n->in[k]->type.bits != (k ? s->m : s->n))
+			check_fail(c, n, "the pads of step %u are the mask of '%s' mod 2^%d, the product is one mod 2^%d", pad[k], n->in[k]->name,
+			           n->in[k]->type.bits, s->m);
+	}
 }
 
 static void
@@ -109,17 +139,11 @@ check_protocol(struct checker *c, const struct node *n)
 		const enum sec want = sec_of(suf_result_form(s, k));
 		if (n->out[k]->type.sec != want)
 			check_fail(c, n, "the result '%s' is %s, expected %s", n->out[k]->name, ir_sec_name[n->out[k]->type.sec], ir_sec_name[want]);
-		if (bits != n->out[k]->type.bits || count != wire_count(n->out[k]))
+		if (bits != n->out[k]->type.bits || count != ir_wire_count(n->out[k]))
 			check_fail(c, n, "the %s of '%s' has %llu elements of %u bits, the value %llu of %d", want == SEC_SHARED ? "pad" : "content", n->out[k]->name,
-			           (unsigned long long)count, bits, (unsigned long long)wire_count(n->out[k]), n->out[k]->type.bits);
+			           (unsigned long long)count, bits, (unsigned long long)ir_wire_count(n->out[k]), n->out[k]->type.bits);
 	}
-	const uint32_t pad[2] = { s->pad_a, s->pad_b };
-	for (int k = 0; k < 2 && k < n->nin; k++) {
-		const struct val *v = root_of(n->in[k]);
-		if (pad[k] && (!v->def || v->def->step->id != pad[k] || v->def->out[0] != v || v->def->step->define_last ||
-		               v->type.bits != n->in[k]->type.bits))
-			check_fail(c, n, "the mask of '%s' is not the pad of step %u", n->in[k]->name, pad[k]);
-	}
+	check_pads(c, n);
 }
 
 static void
@@ -138,9 +162,9 @@ check_message(struct checker *c, const struct node *n)
 	const struct val *v = n->in[0];
 	if (v->type.sec != SEC_SHARED)
 		check_fail(c, n, "'%s' is %s, only shared values are opened", v->name, ir_sec_name[v->type.sec]);
-	if (s->m + s->s != v->type.bits)
+	if (s->s ? s->m + s->s > v->type.bits : s->m != v->type.bits)
 		check_fail(c, n, "opens %d bits and drops %d of '%s', which has %d", s->m, s->s, v->name, v->type.bits);
-	if (s->s && !s->round_half && (!v->def || v->def->step->id != s->pad_a || v->def->step->define_last))
+	if (s->s && !s->round_half && (!v->def || v->def->step->id != s->pad_a || v->def->step->define_last || suf_step_desc[v->def->step->op].form != FORM_SHARED))
 		check_fail(c, n, "drops bits of both pads of '%s', but step %u does not give it pads alone as its mask", v->name, s->pad_a);
 }
 
@@ -149,8 +173,8 @@ check_numbers(struct checker *c, const struct node *n)
 {
 	const struct suf_step *s = n->step;
 	const struct val *whole = n->nout ? n->out[0] : n->in[0];
-	if (s->count != wire_count(whole))
-		check_fail(c, n, "count=%llu, '%s' has %llu elements", (unsigned long long)s->count, whole->name, (unsigned long long)wire_count(whole));
+	if (s->count != ir_wire_count(whole))
+		check_fail(c, n, "count=%llu, '%s' has %llu elements", (unsigned long long)s->count, whole->name, (unsigned long long)ir_wire_count(whole));
 	if (n->nin > 0 && s->n != n->in[0]->type.bits)
 		check_fail(c, n, "n=%d, '%s' has %d ring bits", s->n, n->in[0]->name, n->in[0]->type.bits);
 	int last = n->nout - 1;
@@ -160,8 +184,8 @@ check_numbers(struct checker *c, const struct node *n)
 		check_fail(c, n, "m=%d, '%s' has %d ring bits", s->m, n->out[last]->name, n->out[last]->type.bits);
 	const uint64_t elems[2] = { s->na, s->nb };
 	for (int k = 0; k < 2 && k < n->nin; k++)
-		if (elems[k] && elems[k] != wire_count(n->in[k]))
-			check_fail(c, n, "n%c=%llu, '%s' has %llu elements", 'a' + k, (unsigned long long)elems[k], n->in[k]->name, (unsigned long long)wire_count(n->in[k]));
+		if (elems[k] && elems[k] != ir_wire_count(n->in[k]))
+			check_fail(c, n, "n%c=%llu, '%s' has %llu elements", 'a' + k, (unsigned long long)elems[k], n->in[k]->name, (unsigned long long)ir_wire_count(n->in[k]));
 }
 
 /* Another view of a value has another shape, nothing else. */
@@ -170,10 +194,10 @@ check_views(struct checker *c, const struct node *n)
 {
 	for (int k = 0; k < n->nin; k++) {
 		const struct val *v = n->in[k], *of = unalias(v);
-		if (v->type.sec != of->type.sec || v->type.bits != of->type.bits || wire_count(v) != wire_count(of))
+		if (v->type.sec != of->type.sec || v->type.bits != of->type.bits || ir_wire_count(v) != ir_wire_count(of))
 			check_fail(c, n, "'%s' has %llu %s elements of %d bits and is a view of '%s', which has %llu %s ones of %d", v->name,
-			           (unsigned long long)wire_count(v), ir_sec_name[v->type.sec], v->type.bits, of->name,
-			           (unsigned long long)wire_count(of), ir_sec_name[of->type.sec], of->type.bits);
+			           (unsigned long long)ir_wire_count(v), ir_sec_name[v->type.sec], v->type.bits, of->name,
+			           (unsigned long long)ir_wire_count(of), ir_sec_name[of->type.sec], of->type.bits);
 	}
 }
 
@@ -194,6 +218,20 @@ check_ids(struct checker *c)
 	}
 }
 
+/* The share whose pads stand in v, element by element: an opening of one is an opening of the other. */
+static const struct val *
+padded_value(const struct val *v)
+{
+	for (;;) {
+		v = unalias(v);
+		const struct node *n = v->def;
+		const bool copy = n && n->step->op == SUF_lin && n->nin == 1 && n->step->count == ir_wire_count(n->in[0]);
+		if (!n || (!copy && n->step->op != SUF_addx) || n->in[0]->type.sec != SEC_SHARED)
+			return v;
+		v = n->in[0];
+	}
+}
+
 static void
 check_opened_once(struct checker *c)
 {
@@ -202,7 +240,7 @@ check_opened_once(struct checker *c)
 	for (const struct node *n = c->p->first; n; n = n->next) {
 		if (n->step->op != SUF_open)
 			continue;
-		const struct val *v = unalias(n->in[0]);
+		const struct val *v = padded_value(n->in[0]);
 		if (pos_of(&opened, v) >= 0)
 			check_fail(c, n, "'%s' is opened twice", v->name);
 		pos_set(&opened, v, 1);
@@ -291,7 +329,7 @@ check_places(struct checker *c, const int *end)
 			const struct val *v = n->out[k];
 			if (root_of(v) != v)
 				continue;
-			struct life l = { v, v->slot, v->slot + wire_count(v), pos_of(&last, v) };
+			struct life l = { v, v->slot, v->slot + ir_wire_count(v), pos_of(&last, v) };
 			if (l.end > c->p->wire_elems)
 				check_fail(c, n, "'%s' ends at element %llu of a wire buffer of %llu", v->name, (unsigned long long)l.end, (unsigned long long)c->p->wire_elems);
 			for (int j = 0; j < nalive; j++)

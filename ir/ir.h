@@ -183,6 +183,9 @@ struct prog *ir_clone(const struct prog *, struct diag *);
 
 /* check.c: every invariant of the stage; reports to prog->diag with code "ir". */
 bool ir_check(const struct prog *, enum stage);
+/* The step whose pads, in order and mod 2^bits, are the mask shares of a masked value (pads.c); NULL: there is none. */
+const struct node *ir_pads(const struct val *);
+uint64_t ir_wire_count(const struct val *);                   /* elements that a value takes on the wire */
 /* print.c, parse.c: print then parse is the identity (docs/ir.md). */
 void ir_print(const struct prog *, FILE *);
 void ir_print_hashed(const struct prog *, FILE *); /* what the program hash covers: nothing that depends on the weights' values or the model's path */

@@ -193,6 +193,13 @@ suf_selshift_eval(int p, uint64_t d_hat, uint64_t x, uint64_t z, uint64_t d_o)
 	return ((p ? d_hat : 0) + (1 - 2 * d_hat) * z) * x + d_o;
 }
 
+/* shift: x_hat and its mask alike. */
+static inline SUF_HD uint64_t
+suf_shift_eval(unsigned s, unsigned m, uint64_t x_hat)
+{
+	return x_hat >> s & suf_ring(m);
+}
+
 /* tabmul: words for the opened bits; *wraps: a word c counts 2^w more. */
 static inline SUF_HD uint64_t
 suf_tabmul_eval(unsigned w, uint64_t v_hat, uint64_t a, uint64_t b, uint64_t *wraps)

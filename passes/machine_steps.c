@@ -183,7 +183,8 @@ static void make(struct trial *t, enum suf_op op, uint64_t count, unsigned b)
 	*s = (struct suf_step){ .op = op, .id = 7, .count = count, .na = count, .nb = count, .n = BITS, .m = BITS, .b = (uint8_t)b, .ca = 3, .cb = 5,
 	                        .in = { at(AT_VALUE), at(AT_VALUE + count), at(AT_VALUE + 2 * count) }, .out = { at(AT_OUT), at(AT_OUT2) }, .klass = "other" };
 	switch (op) {
-	case SUF_lin: case SUF_mul: set_map(t, count); break;
+	case SUF_lin: case SUF_mul: case SUF_addx: set_map(t, count); break;
+	case SUF_shift: s->s = 12; s->m = BITS - 12; s->nb = 0; break;
 	case SUF_mulc: case SUF_addc: set_map(t, count); set_table(t, (uint32_t)count); break;
 	case SUF_row_sum: case SUF_row_lin: case SUF_row_diff: case SUF_row_next: case SUF_tril: case SUF_untril: case SUF_sqsum:
 		make_rows(s, count, set_rows(t, count));
@@ -355,7 +356,7 @@ static void border_kinds(struct machine *m)
 static bool all_kinds(struct lab *l, struct machine *m)
 {
 	static const enum suf_op plain[] = { SUF_lin, SUF_mulc, SUF_addc, SUF_row_sum, SUF_row_lin, SUF_row_diff, SUF_row_next, SUF_tril, SUF_untril,
-	                                     SUF_mul, SUF_sqsum, SUF_trunc, SUF_sext, SUF_gapext, SUF_cutfix, SUF_tabmul, SUF_selshift, SUF_select, SUF_lutsign, SUF_lin4, SUF_bitdot,
+	                                     SUF_shift, SUF_addx, SUF_mul, SUF_sqsum, SUF_trunc, SUF_sext, SUF_gapext, SUF_cutfix, SUF_tabmul, SUF_selshift, SUF_select, SUF_lutsign, SUF_lin4, SUF_bitdot,
 	                                     SUF_shiftmul, SUF_shiftsq, SUF_pieces };
 	for (size_t k = 0; k < sizeof plain / sizeof plain[0]; k++)
 		plain_kind(l, m, plain[k]);

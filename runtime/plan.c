@@ -43,6 +43,7 @@ suf_plan_step(struct suf_plan *plan, const struct suf_step *s, uint8_t output_to
 		plan->round_sent[p] += c.sent[p];
 	plan->scratch_bytes = most(plan->scratch_bytes, step_scratch(s));
 	plan->key_bytes = most(plan->key_bytes, step_block(s));
+	plan->narrow |= s->op == SUF_open && s->s > 0;
 	plan->steps++;
 }
 

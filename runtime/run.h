@@ -68,6 +68,7 @@ struct suf_plan {
 	uint64_t wire_bytes, scratch_bytes, msg_bytes, key_bytes; /* buffers; one block of key material */
 	uint64_t border_bytes;                /* weights, inputs and outputs at a party */
 	uint64_t round_sent[2];               /* queued by each party since the last round */
+	bool narrow;                          /* some opening drops bits: it rounds by the shares, so products tell the simulator party 0's */
 };
 void suf_plan_step(struct suf_plan *, const struct suf_step *, uint8_t output_to);
 void suf_plan_round(struct suf_plan *);

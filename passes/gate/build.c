@@ -148,7 +148,11 @@ width_step(const struct node *d, unsigned n, int *fuel)
 	case SUF_untril:
 		return width(d->in[0], fuel);
 	case SUF_lin:
+	case SUF_addx:
 		return width_lin(d, fuel);
+	case SUF_shift:
+		a = width(d->in[0], fuel);
+		return (a > s->s ? a - s->s : 1) + 1; /* off by less than a unit */
 	case SUF_addc:
 		a = width(d->in[0], fuel);
 		t = table_bits(s->table);

@@ -7,6 +7,8 @@
  * party p: A_hat (p B_hat - [r_B]_p) - [r_A]_p B_hat + [r_A r_B]_p + pad_p.
  * define_last leaves the last share away; the output's mask is then
  * pad_0 + pad_1 - r_A r_B (no key).
+ * rows: A has a triangle's rows (a causal softmax), packed, c elements each with the zeros that are not there.  Zeros have no mask:
+ * values, masks and mask shares alike are laid out by the public lengths, so a packed A has the pads of its maker in their order.
  * Opened here: nothing; the output share carries a fresh pad of full width.
  */
 #include "product.h"
@@ -14,26 +16,30 @@
 
 static size_t work_elems(const struct suf_step *s) { return gemm_scratch(s->mm->rows, s->mm->inner, s->mm->cols) / 8 + 8; }
 
-/* scratch: [a: na][b: nb][c: count][gemm work] in elements, each 64-byte aligned */
-struct parts { uint64_t *a, *b, *c; void *work; };
+/* scratch: [a][b: nb][c: count][d: A laid out, if it is packed][gemm work] in elements, each 64-byte aligned */
+struct parts { uint64_t *a, *b, *c, *d; void *work; };
 static uint64_t round8(uint64_t n) { return (n + 7) & ~7ull; }
 
+/* Elements of A with the zeros of its rows */
+static uint64_t dense_elems(const struct suf_step *s) { return s->rows ? s->rows->count * (uint64_t)s->c : s->na; }
+
 /* a and b also hold a bias row. */
-static uint64_t a_elems(const struct suf_step *s) { return round8(s->na > s->mm->cols ? s->na : s->mm->cols); }
+static uint64_t a_elems(const struct suf_step *s) { return round8(dense_elems(s) > s->mm->cols ? dense_elems(s) : s->mm->cols); }
+static uint64_t d_elems(const struct suf_step *s) { return s->rows ? round8(dense_elems(s)) : 0; }
 static uint64_t b_elems(const struct suf_step *s) { return round8(s->nb > s->mm->cols ? s->nb : s->mm->cols); }
 
 /* c also holds one operand in the simulator. */
 static uint64_t
 c_elems(const struct suf_step *s)
 {
-	uint64_t most = s->count > s->na ? s->count : s->na;
-	return round8(!s->define_last ? s->count : most > s->nb ? most : s->nb);
+	uint64_t most = s->count > dense_elems(s) ? s->count : dense_elems(s);
+	return round8(most > s->nb ? most : s->nb);
 }
 
 static size_t
 matmul_scratch(const struct suf_step *s)
 {
-	return (size_t)(a_elems(s) + b_elems(s) + c_elems(s) + work_elems(s)) * 8;
+	return (size_t)(a_elems(s) + b_elems(s) + c_elems(s) + d_elems(s) + work_elems(s)) * 8;
 }
 
 static bool
@@ -45,8 +51,33 @@ get_parts(struct suf_run *r, const struct suf_step *s, struct parts *p)
 	p->a = at;
 	p->b = p->a + a_elems(s);
 	p->c = p->b + b_elems(s);
-	p->work = p->c + c_elems(s);
+	p->d = p->c + c_elems(s);
+	p->work = p->d + d_elems(s);
 	return true;
+}
+
+/* Packed rows, laid out; `to` may be `from`: the last row goes first. */
+static void
+lay_out(const struct suf_step *s, const uint64_t *from, uint64_t *to)
+{
+	uint64_t at = s->na;
+	const uint64_t c = (uint64_t)s->c;
+	for (uint64_t row = s->rows->count; row-- > 0;) {
+		const uint64_t len = suf_rows_len(s->rows, row);
+		at -= len;
+		memmove(to + row * c, from + at, (size_t)len * 8);
+		memset(to + row * c + len, 0, (size_t)(c - len) * 8);
+	}
+}
+
+/* What `accumulate` reads as A */
+static const uint64_t *
+dense(const struct suf_step *s, const uint64_t *a, const struct parts *p)
+{
+	if (!s->rows)
+		return a;
+	lay_out(s, a, p->d);
+	return p->d;
 }
 
 /* c += a b for every matrix of the batch, mod 2^64 (2^52 when the ring allows). */
@@ -110,7 +141,7 @@ matmul_deal(struct suf_run *r, const struct suf_step *s)
 	if (!rb)
 		return r->err;
 	memset(p.c, 0, (size_t)s->count * 8);
-	accumulate(r, s, ra, rb, p.c, p.work);
+	accumulate(r, s, dense(s, ra, &p), rb, p.c, p.work);
 	reduce(p.c, s->count, s->n);
 	uint64_t *mask = run_mask(r, s->out[0]);
 	deal_pad(r, s, 0, 0, (size_t)s->count, s->n, mask);
@@ -135,13 +166,15 @@ matmul_eval(struct suf_run *r, const struct suf_step *s)
 	if (e)
 		return e;
 	negate(p.a, s->na, s->n);
+	if (s->rows)
+		lay_out(s, p.a, p.a);
 	for (uint64_t i = 0; i < s->nb; i++)
 		p.b[i] = ((r->party ? bh[i] : 0) - p.b[i]) & ring_mask(s->n);
 	if (s->define_last)
 		memset(c, 0, (size_t)s->count * 8);
 	else if ((e = eval_corr(r, s, PART_matmul_r_ab, 0, (size_t)s->count, c)))
 		return e;
-	accumulate(r, s, ah, p.b, c, p.work);
+	accumulate(r, s, dense(s, ah, &p), p.b, c, p.work);
 	accumulate(r, s, p.a, bh, c, p.work);
 	add_bias_share(r, s, p.b, c);
 	reduce(c, s->count, s->n);
@@ -149,27 +182,32 @@ matmul_eval(struct suf_run *r, const struct suf_step *s)
 	return SUF_OK;
 }
 
-/* Party 0's share with define_last: -A_hat [r_B]_0 - [r_A]_0 B_hat + pad_0 (+ bias).  a, b: masks. */
+/* hat = x + r */
+static void
+masked(const uint64_t *x, const uint64_t *r, uint64_t count, unsigned bits, uint64_t *hat)
+{
+	for (uint64_t i = 0; i < count; i++)
+		hat[i] = (x[i] + r[i]) & ring_mask(bits);
+}
+
+/* Party 0's share: [r_A r_B]_0 - A_hat [r_B]_0 - [r_A]_0 B_hat + pad_0 (+ bias).  ra, rb: masks; p->c: their product. */
 static void
 sim_share0(struct suf_run *r, const struct suf_step *s, struct parts *p, const uint64_t *ra, const uint64_t *rb)
 {
 	const uint64_t *x = product_value(r, s->in[0]), *y = product_value(r, s->in[1]);
 	uint64_t *z0 = run_share0(r, s->out[0]);
-	uint64_t *hat = p->c;
-	memset(z0, 0, (size_t)s->count * 8);
-	for (int k = 1; k >= 0; k--) { /* k = 1: -[r_A]_0 times B_hat; k = 0: A_hat times -[r_B]_0, which may overwrite a weight's mask */
-		uint64_t count = k ? s->na : s->nb, hats = k ? s->nb : s->na;
-		const uint64_t *mask = k ? ra : rb, *hv = k ? y : x, *hm = k ? rb : ra;
-		uint64_t *share = k ? p->a : p->b;
-		product_sim_share0(r, s, k ? 0 : 1, k ? PART_matmul_r_a : PART_matmul_r_b, mask, share);
-		negate(share, count, s->n);
-		for (uint64_t i = 0; i < hats; i++)
-			hat[i] = (hv[i] + hm[i]) & ring_mask(s->n);
-		if (k)
-			accumulate(r, s, share, hat, z0, p->work);
-		else
-			accumulate(r, s, hat, share, z0, p->work);
-	}
+	if (s->define_last)
+		memset(z0, 0, (size_t)s->count * 8);
+	else
+		sim_corr(r, s, PART_matmul_r_ab, 0, s->count, p->c, z0);
+	product_sim_share0(r, s, 0, PART_matmul_r_a, ra, p->a);
+	negate(p->a, s->na, s->n);
+	masked(y, rb, s->nb, s->n, p->c);
+	accumulate(r, s, dense(s, p->a, p), p->c, z0, p->work);
+	masked(x, ra, s->na, s->n, p->c);
+	product_sim_share0(r, s, 1, PART_matmul_r_b, rb, p->b); /* may overwrite a weight's mask */
+	negate(p->b, s->nb, s->n);
+	accumulate(r, s, dense(s, p->c, p), p->b, z0, p->work);
 	if (s->in[2].space == SUF_WEIGHT) { /* b_hat - [r_b]_0 = b + [r_b]_1 */
 		prg_stream(r->isa, &r->model[1], (uint32_t)s->in[2].at + 1, 0, 0, s->mm->cols, s->n, p->a);
 		add_row(s, p->a, false, z0);
@@ -188,19 +226,21 @@ matmul_sim(struct suf_run *r, const struct suf_step *s)
 		return r->err;
 	uint64_t *c = run_wire(r, s->out[0]), *mask = run_mask(r, s->out[0]);
 	memset(c, 0, (size_t)s->count * 8);
-	accumulate(r, s, product_value(r, s->in[0]), product_value(r, s->in[1]), c, p.work);
+	accumulate(r, s, dense(s, product_value(r, s->in[0]), &p), product_value(r, s->in[1]), c, p.work);
 	if (s->in[2].space == SUF_WEIGHT)
 		add_row(s, run_weight(r, s->in[2]), false, c);
 	reduce(c, s->count, s->n);
 	deal_pad(r, s, 0, 0, (size_t)s->count, s->n, mask);
-	if (!s->define_last)
+	if (!s->define_last && !r->plan.narrow)
 		return SUF_OK;
 	const uint64_t *ra = product_sim_mask(r, s, 0, p.a), *rb = product_sim_mask(r, s, 1, p.b);
 	memset(p.c, 0, (size_t)s->count * 8);
-	accumulate(r, s, ra, rb, p.c, p.work);
-	for (uint64_t i = 0; i < s->count; i++)
+	accumulate(r, s, dense(s, ra, &p), rb, p.c, p.work);
+	reduce(p.c, s->count, s->n);
+	for (uint64_t i = 0; s->define_last && i < s->count; i++)
 		mask[i] = (mask[i] - p.c[i]) & ring_mask(s->n);
-	sim_share0(r, s, &p, ra, rb);
+	if (r->plan.narrow)
+		sim_share0(r, s, &p, ra, rb);
 	return SUF_OK;
 }
 

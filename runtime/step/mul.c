@@ -3,12 +3,21 @@
  *
  *     a b = a_hat b_hat - a_hat r_b - r_a b_hat + r_a r_b
  * party p: p a_hat b_hat - a_hat [r_b]_p - [r_a]_p b_hat + [r_a r_b]_p + pad_p.
- * Opened here: nothing; the output share carries a fresh pad of full width.
+ * define_last leaves the third share away: the mask is then pad_0 + pad_1 - r_a r_b, as in matmul.
+ * Opened here: nothing; the output share carries a fresh pad of full width, which hides its one opening.
  */
 #include "product.h"
 #include "map.h"
 
-static size_t mul_scratch(const struct suf_step *s) { return (size_t)(s->na + s->nb + s->count) * 8; }
+/* [a: na][b: nb][c: count]; c holds one operand or the product of the masks */
+static uint64_t
+c_elems(const struct suf_step *s)
+{
+	const uint64_t most = s->na > s->nb ? s->na : s->nb;
+	return most > s->count ? most : s->count;
+}
+
+static size_t mul_scratch(const struct suf_step *s) { return (size_t)(s->na + s->nb + c_elems(s)) * 8; }
 
 /* out[so.i] += (or -=) x[sa.i] * y[sb.i] */
 static void
@@ -39,6 +48,19 @@ reduce(uint64_t *v, uint64_t count, unsigned bits)
 		v[i] &= ring_mask(bits);
 }
 
+/* c = r_a r_b, reduced, and the mask of the output. */
+static void
+output_mask(struct suf_run *r, const struct suf_step *s, const uint64_t *ra, const uint64_t *rb, uint64_t *c)
+{
+	uint64_t *mask = run_mask(r, s->out[0]);
+	set_zero(c, s->count);
+	add_product(s, false, ra, rb, c);
+	reduce(c, s->count, s->n);
+	deal_pad(r, s, 0, 0, (size_t)s->count, s->n, mask);
+	for (uint64_t i = 0; s->define_last && i < s->count; i++)
+		mask[i] = (mask[i] - c[i]) & ring_mask(s->n);
+}
+
 static enum suf_err
 mul_deal(struct suf_run *r, const struct suf_step *s)
 {
@@ -50,11 +72,8 @@ mul_deal(struct suf_run *r, const struct suf_step *s)
 	const uint64_t *rb = ra ? product_deal_mask(r, s, 1, PART_mul_r_b, buf + s->na) : NULL;
 	if (!rb)
 		return r->err;
-	set_zero(c, s->count);
-	add_product(s, false, ra, rb, c);
-	reduce(c, s->count, s->n);
-	deal_pad(r, s, 0, 0, (size_t)s->count, s->n, run_mask(r, s->out[0]));
-	return deal_corr(r, s, PART_mul_r_ab, 0, (size_t)s->count, c);
+	output_mask(r, s, ra, rb, c);
+	return s->define_last ? SUF_OK : deal_corr(r, s, PART_mul_r_ab, 0, (size_t)s->count, c);
 }
 
 static enum suf_err
@@ -68,7 +87,9 @@ mul_eval(struct suf_run *r, const struct suf_step *s)
 	enum suf_err e = product_eval_mask(r, s, 0, PART_mul_r_a, ra);
 	if (!e)
 		e = product_eval_mask(r, s, 1, PART_mul_r_b, rb);
-	if (!e)
+	if (!e && s->define_last)
+		set_zero(c, s->count);
+	else if (!e)
 		e = eval_corr(r, s, PART_mul_r_ab, 0, (size_t)s->count, c);
 	if (e)
 		return e;
@@ -81,14 +102,47 @@ mul_eval(struct suf_run *r, const struct suf_step *s)
 	return SUF_OK;
 }
 
+/* hat = x + r */
+static void
+masked(const uint64_t *x, const uint64_t *r, uint64_t count, unsigned bits, uint64_t *hat)
+{
+	for (uint64_t i = 0; i < count; i++)
+		hat[i] = (x[i] + r[i]) & ring_mask(bits);
+}
+
+/* Party 0's share: [r_a r_b]_0 - a_hat [r_b]_0 - [r_a]_0 b_hat + pad_0, as mul_eval has it.  buf: as in mul_scratch, c = r_a r_b. */
+static void
+sim_share0(struct suf_run *r, const struct suf_step *s, const uint64_t *ra, const uint64_t *rb, uint64_t *buf)
+{
+	uint64_t *z0 = run_share0(r, s->out[0]), *share = buf, *hat = buf + s->na + s->nb;
+	if (s->define_last)
+		set_zero(z0, s->count);
+	else
+		sim_corr(r, s, PART_mul_r_ab, 0, s->count, hat, z0);
+	masked(product_value(r, s->in[1]), rb, s->nb, s->n, hat);
+	product_sim_share0(r, s, 0, PART_mul_r_a, ra, share);
+	add_product(s, true, share, hat, z0);
+	masked(product_value(r, s->in[0]), ra, s->na, s->n, hat);
+	product_sim_share0(r, s, 1, PART_mul_r_b, rb, share + s->na); /* may overwrite a weight's mask */
+	add_product(s, true, hat, share + s->na, z0);
+	party_pad(r, 0, s->id, 0, 0, (size_t)s->count, s->n, hat);
+	for (uint64_t i = 0; i < s->count; i++)
+		z0[i] = (z0[i] + hat[i]) & ring_mask(s->n);
+}
+
 static enum suf_err
 mul_sim(struct suf_run *r, const struct suf_step *s)
 {
-	uint64_t *c = run_wire(r, s->out[0]);
+	uint64_t *c = run_wire(r, s->out[0]), *buf = run_scratch(r, mul_scratch(s));
+	if (!buf)
+		return r->err;
 	set_zero(c, s->count);
 	add_product(s, false, product_value(r, s->in[0]), product_value(r, s->in[1]), c);
 	reduce(c, s->count, s->n);
-	deal_pad(r, s, 0, 0, (size_t)s->count, s->n, run_mask(r, s->out[0]));
+	const uint64_t *ra = product_sim_mask(r, s, 0, buf), *rb = product_sim_mask(r, s, 1, buf + s->na);
+	output_mask(r, s, ra, rb, buf + s->na + s->nb);
+	if (r->plan.narrow)
+		sim_share0(r, s, ra, rb, buf);
 	return SUF_OK;
 }
 

@@ -102,6 +102,13 @@ shifted_kernel(int p, unsigned n, unsigned s, size_t count, const uint64_t *x_ha
 }
 
 __global__ void
+shift_kernel(unsigned s, unsigned m, size_t count, const uint64_t *x_hat, uint64_t *out)
+{
+	ELEMENT;
+	out[i] = suf_shift_eval(s, m, x_hat[i]);
+}
+
+__global__ void
 pieces_kernel(unsigned n, size_t count, const uint64_t *c, const uint64_t *x_hat, const uint64_t *r, uint64_t *out)
 {
 	ELEMENT;

@@ -389,6 +389,67 @@ small_domains(struct harness *h)
 		assert_int_equal(h->out_party[1][4][i], sum[i] & ring_mask(37));
 }
 
+/* x of 20 bits, extended, its pads as mask shares: x^2 and, as packed rows, x times itself; a masked value added, a narrow opening, a shift. */
+static void
+between_products(struct harness *h)
+{
+	static const struct suf_map map = { .ndim = 1, .dim = { COUNT }, .so = { 1 }, .sa = { 1 }, .sb = { 1 } };
+	static const struct suf_rows rows = { .count = 4, .first = 261, .inc = 1, .period = 2 };   /* 1046 elements of 1048 */
+	static const struct suf_mm mm = { .batch = 1, .bh = 1, .rows = 4, .inner = 262, .cols = 4, .sa = { 0, 0, 262, 1 }, .sb = { 0, 0, 4, 1 } };
+	const struct suf_ref none = { SUF_NONE, 0 };
+	struct suf_ref e = harness_wire(h, COUNT), t = harness_wire(h, COUNT), p = harness_wire(h, COUNT), q = harness_wire(h, 16), z = harness_wire(h, COUNT);
+	struct suf_ref low = harness_wire(h, COUNT);
+	uint64_t x[COUNT];
+	for (uint64_t i = 0; i < COUNT; i++)
+		x[i] = (uint64_t)harness_signed(harness_random(), 18) & ring_mask(20);
+	struct suf_ref in = harness_input(h, COUNT, 20, x);
+	harness_round(h);
+	struct suf_step s = step(SUF_gapext, 20, 44, in, none, e);
+	const uint32_t pad = harness_step(h, s);
+	s.out[0] = t;
+	s.count = s.na = 1046;
+	const uint32_t pad_t = harness_step(h, s);
+	harness_open(h, e, COUNT, 44);
+	harness_open(h, t, 1046, 44);
+	harness_round(h);
+	s = step(SUF_mul, 44, 44, e, e, p);
+	s.map = &map;
+	s.define_last = 1;
+	s.pad_a = s.pad_b = pad;
+	harness_step(h, s);
+	s = step(SUF_addx, 44, 44, p, in, z);
+	s.map = &map;
+	s.shared = 1;
+	s.ca = 1;
+	s.cb = 1 << 24;
+	harness_step(h, s);
+	harness_step(h, (struct suf_step){ .op = SUF_open, .count = COUNT, .n = 44, .m = 30, .s = 12, .round_half = 1, .in = { z }, .out = { z } });
+	s = step(SUF_matmul, 44, 44, t, e, q);
+	s.count = 16;
+	s.na = 1046;
+	s.c = 262;
+	s.mm = &mm;
+	s.rows = &rows;
+	s.define_last = 1;
+	s.pad_a = pad_t;
+	harness_step(h, s);
+	harness_open(h, q, 16, 44);
+	harness_round(h);
+	s = step(SUF_shift, 30, 20, z, none, low);
+	s.s = 10;
+	harness_step(h, s);
+	harness_output(h, z, COUNT, 30);
+	harness_output(h, low, COUNT, 20);
+	harness_output(h, q, 16, 44);
+	harness_run(h);
+	for (uint64_t i = 0; i < COUNT; i++) {
+		const int64_t v = harness_signed(x[i], 20), want = (v * v + v * (1 << 24)) >> 12;
+		const int64_t off = harness_signed(h->out_party[0][0][i] - (uint64_t)want, 30);
+		const int64_t less = harness_signed(h->out_party[1][1][i] - (uint64_t)(harness_signed(h->out_party[0][0][i], 30) >> 10), 20);
+		assert_true(off >= -1 && off <= 2 && less >= 0 && less <= 1);
+	}
+}
+
 static void
 run_chain(const char *isa)
 {
@@ -396,7 +457,7 @@ run_chain(const char *isa)
 	int64_t table[256];
 	for (int k = 0; k < 256; k++)
 		table[k] = (int64_t)harness_random();
-	for (int which = 0; which < 4; which++) {
+	for (int which = 0; which < 5; which++) {
 		harness_init(&h);
 		h.prog.name = isa;
 		h.prog.body = secret_body;
@@ -406,8 +467,10 @@ run_chain(const char *isa)
 			table_gate(&h);
 		else if (which == 2)
 			shifted(&h);
-		else
+		else if (which == 3)
 			small_domains(&h);
+		else
+			between_products(&h);
 		harness_free(&h);
 	}
 }

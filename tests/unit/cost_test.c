@@ -109,6 +109,49 @@ local_steps(void **state)
 	}
 }
 
+/* What lies between products: shift, addx, masks that are pads or defined last, packed rows. */
+static void
+between_products(void **state)
+{
+	(void)state;
+	for (int turn = 0; turn < 8; turn++) {
+		struct harness h;
+		const unsigned n = turn & 1 ? 37 : 64;
+		const uint64_t count = some_count();
+		const struct suf_map map = { .ndim = 1, .dim = { (uint32_t)count }, .so = { 1 }, .sa = { 1 }, .sb = { 1 } };
+		const struct suf_rows rows = { .count = 60, .first = 11, .inc = 1, .period = 30 };
+		const uint64_t na = suf_rows_total(&rows);
+		const struct suf_mm mm = { .batch = 2, .bh = 2, .rows = 30, .inner = 40, .cols = 5, .sa = { 0, 1200, 40, 1 }, .sb = { 0, 200, 5, 1 } };
+		harness_init(&h);
+		struct suf_ref x = input(&h, count, n), y = input(&h, count, 20), t = input(&h, na, 20), v = input(&h, 400, n), w = weight(&h, count, n), ext[2], z;
+		harness_round(&h);
+		finish(&h, (struct suf_step){ .op = SUF_shift, .count = count, .na = count, .n = (uint8_t)n, .m = 20, .s = 11, .in = { x } }, 20);
+		struct suf_step s = { .op = SUF_gapext, .count = count, .na = count, .n = 20, .m = (uint8_t)n, .in = { y }, .out = { ext[0] = harness_wire(&h, count) } };
+		const uint32_t pad = harness_step(&h, s);
+		s.count = s.na = na;
+		s.in[0] = t;
+		s.out[0] = ext[1] = harness_wire(&h, na);
+		const uint32_t pad_t = harness_step(&h, s);
+		harness_open(&h, ext[0], count, n);
+		harness_open(&h, ext[1], na, n);
+		harness_round(&h);
+		s = (struct suf_step){ .op = SUF_mul, RING(n), .count = count, .na = count, .nb = count, .define_last = 1, .pad_a = pad, .map = &map, .in = { ext[0], x } };
+		finish(&h, s, n);
+		s.in[1] = w;
+		s.weight_b = 1;
+		s.out[0] = z = harness_wire(&h, count);
+		harness_step(&h, s);
+		s = (struct suf_step){ .op = SUF_addx, RING(n), .count = count, .na = count, .nb = count, .shared = 1, .ca = 1, .cb = -1, .map = &map, .in = { z, x },
+			.out = { harness_wire(&h, count) } };
+		harness_step(&h, s);
+		harness_open(&h, s.out[0], count, n);
+		s = (struct suf_step){ .op = SUF_matmul, RING(n), .count = 300, .na = na, .nb = 400, .define_last = turn & 2 ? 1 : 0, .pad_a = turn & 4 ? pad_t : 0,
+			.c = 40, .mm = &mm, .rows = &rows, .in = { ext[1], v } };
+		finish(&h, s, n);
+		run(&h);
+	}
+}
+
 static void
 triangles(void **state)
 {
@@ -502,7 +545,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(local_steps), cmocka_unit_test(triangles), cmocka_unit_test(products), cmocka_unit_test(pads_as_masks),
+		cmocka_unit_test(local_steps), cmocka_unit_test(between_products), cmocka_unit_test(triangles), cmocka_unit_test(products), cmocka_unit_test(pads_as_masks),
 		cmocka_unit_test(elementwise_products), cmocka_unit_test(comparisons), cmocka_unit_test(cuts), cmocka_unit_test(table_gates), cmocka_unit_test(shifts), cmocka_unit_test(bits_and_tables), cmocka_unit_test(shifted_products_and_pieces),
 		cmocka_unit_test(every_step_was_run), cmocka_unit_test(example_models), cmocka_unit_test(multiply_adds)
 	};

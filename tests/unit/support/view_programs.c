@@ -280,6 +280,63 @@ select_shifted(struct harness *h, uint64_t count)
 	harness_round(h);
 }
 
+/* A share and a masked value in one opening; what was opened goes on shifted. */
+static void
+sum_and_shift(struct harness *h, uint64_t count)
+{
+	static struct suf_map map = { .ndim = 1, .so = { 1 }, .sa = { 1 }, .sb = { 1 } };
+	map.dim[0] = (uint32_t)count;
+	struct suf_ref x = input(h, count, 4, 2), y = input(h, count, 5, 4), z, v = harness_wire(h, count);
+	harness_round(h);
+	z = add(h, (struct suf_step){ .op = SUF_gapext, .count = count, .n = 4, .m = 6, .in = { x } }, NULL);
+	z = add(h, (struct suf_step){ .op = SUF_addx, .count = count, .n = 6, .m = 6, .shared = 1, .ca = 1, .cb = 2, .c = 3, .map = &map, .in = { z, y } }, NULL);
+	harness_open(h, z, count, 6);
+	harness_round(h);
+	harness_step(h, (struct suf_step){ .op = SUF_shift, .count = count, .na = count, .n = 6, .m = 4, .s = 2, .in = { z }, .out = { v } });
+	z = add(h, (struct suf_step){ .op = SUF_gapext, .count = count, .n = 4, .m = 5, .in = { v } }, NULL);
+	harness_open(h, z, count, 5);
+	harness_round(h);
+}
+
+/* Pads as mask shares, the product's mask defined last: four runs of elements times one element each. */
+static void
+mul_by_pads(struct harness *h, uint64_t count)
+{
+	static struct suf_map map = { .ndim = 2, .dim = { 4 }, .so = { 0, 1 }, .sa = { 0, 1 }, .sb = { 1, 0 } };
+	uint32_t pad_a, pad_b;
+	map.dim[1] = (uint32_t)count / 4;
+	map.so[0] = map.sa[0] = (int64_t)count / 4;
+	struct suf_ref x = input(h, count, 4, 2), y = input(h, 4, 4, 2), z;
+	harness_round(h);
+	x = add(h, (struct suf_step){ .op = SUF_gapext, .count = count, .n = 4, .m = 6, .in = { x } }, &pad_a);
+	y = add(h, (struct suf_step){ .op = SUF_gapext, .count = 4, .n = 4, .m = 6, .in = { y } }, &pad_b);
+	harness_open(h, x, count, 6);
+	harness_open(h, y, 4, 6);
+	harness_round(h);
+	z = add(h, (struct suf_step){ .op = SUF_mul, .count = count, .nb = 4, .n = 6, .m = 6, .define_last = 1, .pad_a = pad_a, .pad_b = pad_b, .map = &map, .in = { x, y } }, NULL);
+	harness_open(h, z, count, 6);
+	harness_round(h);
+}
+
+/* The same for packed rows of 3 and 5 elements. */
+static void
+packed_by_pads(struct harness *h, uint64_t count)
+{
+	static struct suf_rows rows = { .first = 3, .inc = 2, .period = 2 };
+	static struct suf_mm mm = { .batch = 1, .bh = 1, .inner = 5, .cols = 4, .sa = { 0, 0, 5, 1 }, .sb = { 0, 0, 4, 1 } };
+	uint32_t pad;
+	rows.count = mm.rows = (uint32_t)count / 4;
+	struct suf_ref x = input(h, count, 4, 2), y = input(h, 20, 6, 4), z;
+	harness_round(h);
+	x = add(h, (struct suf_step){ .op = SUF_gapext, .count = count, .n = 4, .m = 6, .in = { x } }, &pad);
+	harness_open(h, x, count, 6);
+	harness_round(h);
+	z = add(h, (struct suf_step){ .op = SUF_matmul, .count = count, .na = count, .nb = 20, .n = 6, .m = 6, .define_last = 1, .pad_a = pad, .c = 5, .mm = &mm,
+		.rows = &rows, .in = { x, y } }, NULL);
+	harness_open(h, z, count, 6);
+	harness_round(h);
+}
+
 const struct view_program view_program[VIEW_PROGRAMS] = {
 	{ .name = "trunc, sext", .make = trunc_and_sext, .block = 512, .faults = true },
 	{ .name = "trunc with slack", .make = trunc_slack, .block = 512 },
@@ -294,6 +351,9 @@ const struct view_program view_program[VIEW_PROGRAMS] = {
 	{ .name = "matmul, narrow opening", .make = products_narrow, .block = 1024 },
 	{ .name = "matmul, rounded opening", .make = products_rounded, .block = 1024 },
 	{ .name = "mul, sqsum", .make = elementwise, .block = 1024, .faults = true },
+	{ .name = "addx, shift", .make = sum_and_shift, .block = 1024, .faults = true },
+	{ .name = "mul by pads", .make = mul_by_pads, .block = 1024, .faults = true },
+	{ .name = "packed matmul by pads", .make = packed_by_pads, .block = 1024 },
 	{ .name = "shiftmul, shiftsq", .make = shifted, .block = 1024, .faults = true },
 	{ .name = "pieces", .make = polynomials, .block = 256, .faults = true },
 };
