@@ -18,8 +18,8 @@
  *
  * Left alone: a value that anything else reads, an output among them; operands
  * that are masked otherwise (weights; inputs and results of local steps, but for addx); narrow
- * openings, which round; values whose pads serve as mask shares, since the mask
- * of a sum is a sum of pads; untril, whose zeros have no pads; a step that would
+ * openings, which round; values that are marked (pad_step), since the mask of a
+ * sum is a sum of pads; untril, whose zeros have no pads; a step that would
  * open more bits than its operands (a repeated one).
  *
  * Only for programs with gates of another set than `sigma`: the costs of that
@@ -49,7 +49,6 @@ opening(struct val *v)
 struct facts {
 	int *uses;                       /* operands and outputs that read what the step makes */
 	int *round;                      /* the exchange that it comes before, as pass schedule will have it */
-	bool *lends;                     /* its pads are mask shares of an operand */
 	bool shifts;                     /* the program has a step shift */
 };
 
@@ -64,15 +63,13 @@ static struct facts
 facts_of(struct prog *p)
 {
 	const size_t size = 2 * (size_t)p->next_id;
-	struct facts f = { arena_alloc(p->arena, size * sizeof *f.uses), arena_alloc(p->arena, size * sizeof *f.round),
-	                   arena_alloc(p->arena, size * sizeof *f.lends), false };
+	struct facts f = { arena_alloc(p->arena, size * sizeof *f.uses), arena_alloc(p->arena, size * sizeof *f.round), false };
 	for (struct node *n = p->first; n; n = n->next) {
 		for (int k = 0; k < n->nin; k++) {
 			const struct node *maker = unalias(n->in[k])->def;
 			if (maker)
 				f.uses[maker->step->id]++;
 		}
-		f.lends[n->step->pad_a] = f.lends[n->step->pad_b] = true;
 		f.shifts |= n->step->op == SUF_shift;
 	}
 	for (int k = 0; k < p->nout; k++)
@@ -106,15 +103,12 @@ opened_bits(const struct node *open)
 	return open->step->count * open->step->m;
 }
 
-/* May n work on the share behind this opening?  It is one of full width, `readers` operands of n read it and nothing else, and nobody
- * takes its pads for mask shares, unless n keeps them. */
+/* May n work on the share behind this opening?  It is one of full width, which `readers` operands of n read and nothing else.  So whoever
+ * takes its pads for mask shares does so behind n, which is a reduction then and keeps them (ir_pads). */
 static bool
-may_move(const struct facts *f, const struct node *open, const struct node *n, int readers)
+may_move(const struct facts *f, const struct node *open, int readers)
 {
-	const struct node *pads = ir_pads(open->out[0]);
-	if (open->step->s || open->out[0]->pad_step || f->uses[open->step->id] != readers)
-		return false;
-	return !pads || !f->lends[pads->step->id] || ir_pads(n->out[0]) == pads;
+	return !open->step->s && !open->out[0]->pad_step && f->uses[open->step->id] == readers;
 }
 
 /* May the local step n go before the openings of its operands? */
@@ -126,7 +120,7 @@ joins(const struct facts *f, const struct node *n)
 		return false;
 	uint64_t bits = opened_bits(first);
 	const int readers = first == second ? n->nin : 1;
-	if (!may_move(f, first, n, readers) || !may_move(f, second, n, readers))
+	if (!may_move(f, first, readers) || !may_move(f, second, readers))
 		return false;
 	if (second != first)
 		bits += opened_bits(second);
@@ -203,7 +197,7 @@ share_of_sum(const struct facts *f, const struct node *n)
 	for (int k = 0; k < 2; k++) {
 		const struct node *open = opening(n->in[k]);
 		struct val *other = n->in[1 - k];
-		if (!open || !may_move(f, open, n, 1) || other->type.sec != SEC_MASKED || ready(f, other) > f->round[open->step->id])
+		if (!open || !may_move(f, open, 1) || other->type.sec != SEC_MASKED || ready(f, other) > f->round[open->step->id])
 			continue;
 		if (!ir_map_once(m, k ? m->sb : m->sa, k ? m->b0 : m->a0, open->step->count) || s->count * s->m > opened_bits(open))
 			continue;
@@ -273,11 +267,11 @@ static bool
 narrows(const struct facts *f, const struct node *n)
 {
 	const struct node *open = n->step->op == SUF_shift ? opening(n->in[0]) : NULL;
-	return open && may_move(f, open, n, 1) && rounds_well(open->in[0]);
+	return open && may_move(f, open, 1) && rounds_well(open->in[0]);
 }
 
 static void
-narrow(struct prog *p, struct node *n, const struct facts *f)
+narrow(struct prog *p, struct node *n)
 {
 	struct node *open = opening(n->in[0]);
 	struct val *v = n->out[0], *was = open->out[0];
@@ -285,7 +279,6 @@ narrow(struct prog *p, struct node *n, const struct facts *f)
 	open->step->s = n->step->s;
 	open->step->m = n->step->m;
 	open->step->round_half = 1;
-	f->uses[open->step->id] = f->uses[n->step->id];
 	was->dtype = v->dtype;
 	ir_take_out(p, open, v);
 	v->alias = open->in[0];
@@ -309,7 +302,7 @@ pass_join_open(struct prog *p)
 		set_round(&f, n);
 		next = n->next;
 		if (f.shifts && narrows(&f, n))
-			narrow(p, n, &f);
+			narrow(p, n);
 	}
 	return true;
 }

@@ -329,12 +329,13 @@ static struct val *last(struct linear *l, struct val *v) { return b_shift(&l->w.
 static struct val *plain(struct linear *l) { return last(l, linear_product(l, l->x)); }
 static struct val *and_residual(struct linear *l) { return last(l, b_lin(&l->w.g, 1, linear_product(l, l->x), 8, l->z, 5, RING, NULL)); }
 
-/* The residual first, and turned: z transposed + x W transposed. */
+/* The residual first: z from its end on, and x W, both transposed. */
 static struct val *
 residual_first(struct linear *l)
 {
-	const int64_t dim[2] = { COLS, ROWS }, so[2] = { ROWS, 1 }, turned[2] = { 1, COLS };
-	const struct suf_map map = b_map(2, dim, so, turned, turned);
+	const int64_t dim[2] = { COLS, ROWS }, so[2] = { ROWS, 1 }, turned[2] = { 1, COLS }, back[2] = { -1, -COLS };
+	struct suf_map map = b_map(2, dim, so, back, turned);
+	map.a0 = COUNT - 1;
 	return last(l, b_lin(&l->w.g, -8, l->z, 3, linear_product(l, l->x), 0, RING, &map));
 }
 
@@ -374,10 +375,10 @@ static struct val *diagonal(struct linear *l)
 }
 
 /* What they are to be, times 2^DROP. */
-struct exact { int64_t wx, wy, dy, z, z_row; };
+struct exact { int64_t wx, wy, dy, z, z_row, z_back; };
 static int64_t exact_plain(const struct exact *e) { return e->wx; }
 static int64_t exact_residual(const struct exact *e) { return e->wx + 8 * e->z + 5; }
-static int64_t exact_first(const struct exact *e) { return 3 * e->wx - 8 * e->z; }
+static int64_t exact_first(const struct exact *e) { return 3 * e->wx - 8 * e->z_back; }
 static int64_t exact_broadcast(const struct exact *e) { return e->wx + e->z_row; }
 static int64_t exact_two(const struct exact *e) { return e->wx + e->wy + e->z; }
 static int64_t exact_views(const struct exact *e) { return e->wx + 3 * e->z; }
@@ -436,7 +437,7 @@ shifts_become_narrow(void **state)
 		}
 		assert_int_equal(rounds[0], rounds[1]);
 		for (int i = 0; i < COUNT; i++) {
-			struct exact e = { .z = z[i], .z_row = z[i / COLS * COLS], .dy = y[i] * w[i % COLS] };
+			struct exact e = { .z = z[i], .z_row = z[i / COLS * COLS], .z_back = z[COUNT - 1 - i], .dy = y[i] * w[i % COLS] };
 			for (int j = 0; j < COLS; j++) {
 				e.wx += x[i / COLS * COLS + j] * w[j * COLS + i % COLS];
 				e.wy += y[i / COLS * COLS + j] * w[j * COLS + i % COLS];
