@@ -26,9 +26,9 @@ inside(uint64_t first, int n, const uint32_t *dim, const int64_t *stride, uint64
 	return lo >= 0 && hi < (__int128)count;
 }
 
-/* Each element once: the axes, ordered by stride, are those of a dense array. */
-static bool
-dense(const struct suf_map *m, const int64_t *stride, uint64_t first, uint64_t count)
+/* The axes, ordered by stride, are those of a dense array. */
+bool
+ir_map_once(const struct suf_map *m, const int64_t *stride, uint64_t first, uint64_t count)
 {
 	uint64_t next = 1;
 	for (bool found = true; found && next < count;) {
@@ -45,8 +45,8 @@ dense(const struct suf_map *m, const int64_t *stride, uint64_t first, uint64_t c
 	return next == count && all == count && first == 0;
 }
 
-static bool covers(const struct suf_map *m, uint64_t count) { return dense(m, m->so, m->out0, count); }
-static bool once(const struct suf_map *m, uint64_t count) { return dense(m, m->sa, m->a0, count); }
+static bool covers(const struct suf_map *m, uint64_t count) { return ir_map_once(m, m->so, m->out0, count); }
+static bool once(const struct suf_map *m, uint64_t count) { return ir_map_once(m, m->sa, m->a0, count); }
 
 static void
 check_map(struct checker *c, const struct node *n)

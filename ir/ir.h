@@ -190,6 +190,7 @@ struct prog *ir_clone(const struct prog *, struct diag *);
 bool ir_check(const struct prog *, enum stage);
 /* The step whose pads, in order and mod 2^bits, are the mask shares of a masked value (pads.c); NULL: there is none. */
 const struct node *ir_pads(const struct val *);
+bool ir_map_once(const struct suf_map *, const int64_t *stride, uint64_t first, uint64_t count); /* it goes through `count` elements, each once */
 uint64_t ir_wire_count(const struct val *);                   /* elements that a value takes on the wire */
 /* print.c, parse.c: print then parse is the identity (docs/ir.md). */
 void ir_print(const struct prog *, FILE *);

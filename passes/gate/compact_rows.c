@@ -21,5 +21,5 @@ b_row_scale(struct gb *g, struct val *z, unsigned K, struct val **bits)
 	const char *name = arena_printf(g->p->arena, "sizes_%u_%u", n, K);
 	*bits = b_drelu(g, z, n, K, at, NULL, name);
 	struct val *y = b_bitmul(g, *bits, K, z, INT64_C(1) << 4 * K, step, 0, n, arena_printf(g->p->arena, "size_steps_%u", K));
-	return b_open_narrow(g, y, n - TOP);
+	return b_open_narrow(g, y, n - TOP, TOP);
 }

@@ -37,7 +37,7 @@ logarithm(struct gb *g, struct val *z, const struct soft_plan *p, unsigned f)
 		step[k] = llround(4 * M_LN2 * ldexp(1, LOG_FRAC));
 	const double shift = ((double)p->sum - CELL - 4.0 * K - p->frac) * M_LN2;
 	struct val *size = b_bitdot(g, bits, K, llround(shift * ldexp(1, LOG_FRAC)), m, step, arena_printf(g->p->arena, "log_steps_%u", K));
-	return b_open_narrow(g, b_lin(g, 1, mantissa, 1, size, 0, m, NULL), LOG_FRAC - f);
+	return b_open_narrow(g, b_lin(g, 1, mantissa, 1, size, 0, m, NULL), LOG_FRAC - f, p->n);
 }
 
 static struct val *

@@ -187,6 +187,19 @@ b_sqsum(struct gb *g, struct val *x, const struct suf_rows *rows)
 	return b_step(g, st, SEC_SHARED, 1, &x);
 }
 
+/* Packed rows that were made dense for this product alone are taken as they are: their pads are mask shares. */
+static struct val *
+matmul_last(struct gb *g, struct val *a, struct val *b, struct val *bias, const struct suf_mm *mm)
+{
+	struct node *dense = a->def;
+	if (!dense || dense->op != OP_step || dense->step->op != SUF_untril || a->nuse != 1 || g->at->in[0] != a || dense->step->c != mm->inner)
+		return b_matmul_last(g, a, b, bias, mm, NULL);
+	struct val *z = b_matmul_last(g, dense->in[0], b, bias, mm, dense->step->rows);
+	ir_set_in(g->p, g->at, 0, dense->in[0]);
+	ir_remove(g->p, dense);
+	return z;
+}
+
 struct val *
 b_matmul(struct gb *g, struct val *a, struct val *b, struct val *bias, const struct suf_mm *mm)
 {
@@ -194,7 +207,7 @@ b_matmul(struct gb *g, struct val *a, struct val *b, struct val *bias, const str
 	b = b_weight(g, b, a->type.bits);
 	bias = bias ? b_weight(g, bias, a->type.bits) : NULL;
 	if (g->p->mixed)
-		return b_matmul_last(g, a, b, bias, mm);
+		return matmul_last(g, a, b, bias, mm);
 	if (b->type.sec != SEC_WEIGHT)
 		need_masked(b);
 	struct val *in[3] = { a, b, bias };

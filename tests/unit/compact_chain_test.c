@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 #include "gate_run.h"
+#include "passes/gate/compact.h"
 #include "passes/gate/compact_chain.h"
 
 enum { M = 3, K = 5, N = 4, F = 12, WIDE = 48, IN = 24 };
@@ -61,10 +62,10 @@ two_products(void **state)
 		struct val *x = input_wire(&t, &g, SHAPE(M, K)), *w = input_wire(&t, &g, SHAPE(K, N)), *v = input_wire(&t, &g, SHAPE(N, N));
 		const struct suf_mm first = product(M, K, N), second = product(M, N, N);
 		struct val *xe = b_open(&g, b_gapext(&g, x, WIDE)), *we = b_open(&g, b_gapext(&g, w, WIDE)), *ve = b_open(&g, b_gapext(&g, v, WIDE));
-		struct val *y = b_open_narrow(&g, b_product_define_last(&g, xe, we, &first), F);
+		struct val *y = b_open_narrow(&g, b_matmul_last(&g, xe, we, NULL, &first, NULL), F, WIDE - F);
 		assert_int_equal(y->type.bits, WIDE - F);
 		struct val *ye = b_open(&g, b_gapext(&g, y, WIDE));
-		output_wire(&t, b_open_narrow(&g, b_product_define_last(&g, ye, ve, &second), F));
+		output_wire(&t, b_open_narrow(&g, b_matmul_last(&g, ye, ve, NULL, &second, NULL), F, WIDE - F));
 		for (const struct node *n = t.p->first; n; n = n->next)
 			if (n->step->op == SUF_matmul) { /* no key at all */
 				struct suf_cost c = suf_step_cost(n->step, 2);
@@ -108,7 +109,7 @@ one_product(void **state)
 		struct val *x = input_wire(&t, &g, SHAPE(M, K)), *w = input_wire(&t, &g, SHAPE(K, N));
 		const struct suf_mm mm = product(M, K, N);
 		struct val *xe = b_open(&g, b_gapext(&g, x, WIDE)), *we = b_open(&g, b_gapext(&g, w, WIDE));
-		output_wire(&t, b_open_narrow(&g, b_product_define_last(&g, xe, we, &mm), F));
+		output_wire(&t, b_open_narrow(&g, b_matmul_last(&g, xe, we, NULL, &mm, NULL), F, WIDE - F));
 		assert_int_equal(t.p->nrounds, 3);
 		gt_run(&t, in, z);
 		for (int i = 0; i < M * N; i++) {

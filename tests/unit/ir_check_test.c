@@ -92,6 +92,10 @@ static const char sched_good[] =
 	"input %x\n"
 	"output %l\n";
 #define MATMUL "step.matmul %x, %w {id=2, count=4, na=4, nb=4, n=50, m=50, weight_b=1, mm={batch=1, bh=1, rows=2, inner=2, cols=2, sa=[0,0,2,1], sb=[0,0,2,1]}}"
+#define ADDX(form, of, more, map) "%z : f32[2x2] shared " form " slot 24 = step.addx " of " {id=6, count=4, na=4, nb=4, n=50, " more ", map={" map "}}\n" \
+	"%o : f32[2x2] masked " form " slot 24 = step.open %z {id=3, count=4, n=50, m=50} round 1"
+#define PRODUCT(of, more) "%l : f32[2x2] masked 50.24 slot 16 = step.lin %o {id=4, count=4, na=4, n=50, m=50, ca=2, map={dim=[4], so=[1], sa=[1], sb=[1]}}\n" \
+	"%k : f32[2x2] shared 50.24 slot 24 = step.mul " of " {id=6, count=4, na=4, nb=4, n=50, m=50, map={dim=[4], so=[1], sa=[1], sb=[1]}, " more "}"
 static const struct edit sched_edit[] = {
 	{ NULL, NULL, NULL },
 	{ "%p", "%p : f32[2x2] masked 50.24 slot 8 = " MATMUL, "the result 'p' is masked, expected shared" },
@@ -141,12 +145,99 @@ static const struct edit sched_edit[] = {
 	{ "%l", "%l : f32[2x2] shared 38.12 slot 16 = step.trunc %o, %o {id=4, count=4, n=50, m=38, s=49, b=49, slack=1}", "n=50, m=38, s=49" },
 	{ "%p", "%p : f32[2x2] shared 50.24 slot 8 = step.matmul %x, %w {id=2, count=4, n=50, m=50, weight_b=1, mm={batch=1, bh=1, rows=2, inner=3, cols=2, sa=[0,0,3,1], sb=[0,0,2,1]}}", "the product leaves the operand 'w'" },
 	{ "const", "const %w : i64[2x2] weight 50.12 slot 3 = 1 2 3 4", "the weight 'w' has the number 3, expected 0" },
+	{ "%l", "%l : f32[2x2] masked 38.12 slot 16 = step.shift %o {id=4, count=4, na=4, n=50, m=38, s=12}\n%k : f32[2x2] masked 50.24 slot 24 = step.lin %o {id=6, count=4, na=4, n=50, m=50, ca=1, map={dim=[4], so=[1], sa=[1], sb=[1]}}",
+	        "n=50, 'l' has 38 ring bits" },
+	{ "%l", "%l : f32[2x2] masked 50.24 slot 16 = step.shift %o {id=4, count=4, n=50, m=50}", "n=50, m=50, s=0" },
+	{ "%l", "%l : f32[2x2] masked 39.12 slot 16 = step.shift %o {id=4, count=4, n=50, m=39, s=12}", "n=50, m=39, s=12" },
+	{ "%l", "%l : f32[2x2] shared 38.12 slot 16 = step.shift %o {id=4, count=4, n=50, m=38, s=12}", "the result 'l' is shared, expected masked" },
+	{ "%l", "%l : f32[2x2] masked 38.12 slot 16 = step.shift %p {id=4, count=4, n=50, m=38, s=12}", "operand 'p' is shared, expected masked" },
+	{ "%l", "%l : f32[2x2] masked 38.12 slot 16 = step.shift %w {id=4, count=4, n=50, m=38, s=12}", "operand 'w' is weight, expected masked" },
+	{ "%l", "%l : f32[1x2] masked 38.12 slot 16 = step.shift %o {id=4, count=2, n=50, m=38, s=12}", "'o' has 4 elements, the result has 2" },
+	{ "%o", ADDX("50.24", "%p, %x", "m=50, shared=1, ca=1, cb=4", "dim=[4], so=[1], sa=[1], sb=[1]"), NULL },
+	{ "%o", ADDX("50.24", "%x, %x", "m=50, shared=1, ca=1, cb=4", "dim=[4], so=[1], sa=[1], sb=[1]"), "operand 'x' is masked, expected shared" },
+	{ "%o", ADDX("50.24", "%p, %w", "m=50, shared=1, ca=1, cb=4", "dim=[4], so=[1], sa=[1], sb=[1]"), "operand 'w' is weight, expected masked" },
+	{ "%o", ADDX("50.24", "%p, %p", "m=50, shared=1, ca=1, cb=4", "dim=[4], so=[1], sa=[1], sb=[1]"), "operand 'p' is shared, expected masked" },
+	{ "%o", ADDX("50.24", "%p, %x", "m=50, ca=1, cb=4", "dim=[4], so=[1], sa=[1], sb=[1]"), "the step says shared=0, its result is shared" },
+	{ "%o", ADDX("52.24", "%p, %x", "m=52, shared=1, ca=-12, cb=6", "dim=[4], so=[1], sa=[1], sb=[1]"), "'x' has 50 bits, a multiple by 6 in 52 bits needs 51" },
+	{ "%o", ADDX("52.24", "%p, %x", "m=52, shared=1, ca=2, cb=0", "dim=[4], so=[1], sa=[1], sb=[1]"), "'p' has 50 bits, a multiple by 2 in 52 bits needs 51" },
+	{ "%o", ADDX("50.24", "%p, %x", "m=50, shared=1, ca=1, cb=4", "dim=[2,2], so=[2,1], sa=[0,1], sb=[0,1]"), "the map does not read each element of 'p' once" },
+	{ "%o", ADDX("50.24", "%p, %x", "m=50, shared=1, ca=1, cb=4", "dim=[2,2], so=[2,1], sa=[1,2], sb=[0,1]"), NULL },
+	{ "%o", ADDX("50.24", "%p, %x", "m=50, shared=1, ca=1, cb=4", "dim=[4], so=[1], sa=[1], sb=[2]"), "the map leaves the operand 'x'" },
+	{ "%o", ADDX("50.24", "%p, %x", "m=50, shared=1, ca=1, cb=4", "dim=[4], so=[1], sa=[1], sb=[1]") "\n%q : f32[2x2] masked 50.24 slot 8 = step.open %p {id=7, count=4, n=50, m=50} round 1", "'p' is opened twice" },
+	{ "%o", "%q : f32[2x2] shared 40.24 slot 24 = step.lin %p {id=6, count=4, na=4, n=50, m=40, shared=1, ca=1, map={dim=[4], so=[1], sa=[1], sb=[1]}}\n"
+	        "%r : f32[2x2] masked 20.4 slot 24 = step.open %q {id=7, count=4, n=40, m=20, s=20, round_half=1} round 1\n"
+	        "%o : f32[2x2] masked 50.24 slot 8 = step.open %p {id=3, count=4, n=50, m=50} round 1", "'p' is opened twice" },
+	{ "%l", PRODUCT("%o, %x", "pad_a=2"), NULL },
+	{ "%l", PRODUCT("%o, %x", "pad_a=2, define_last=1"), NULL },
+	{ "%l", PRODUCT("%x, %o", "pad_b=2"), NULL },
+	{ "%l", PRODUCT("%x, %o", "pad_a=1"), "the mask of 'x' is not the pad of step 1" },
+	{ "%l", PRODUCT("%o, %x", "pad_a=3"), "the mask of 'o' is not the pad of step 3" },
+};
+
+/* Pads that are reached through views: of what a product of 4 elements was opened, cut to 40 bits, another shape. */
+static const char pads_good[] =
+	"sufc-ir 1\nprogram \"m\" stage SCHED next_id 12\n"
+	"%x : f32[2x2] masked 38.12 input = step.input {id=1, count=4, m=38}\n"
+	"%e : f32[2x2] shared 50.12 = step.gapext %x {id=2, count=4, n=38, m=50}\n"
+	"%c : f32[2x2] shared 44.12 = step.lin %e {id=3, count=4, na=4, n=50, m=44, shared=1, ca=1, map={dim=[4], so=[1], sa=[1], sb=[1]}}\n"
+	"%o : f32[2x2] masked 44.12 = step.open %c {id=4, count=4, n=44, m=44}\n"
+	"value %v : f32[4x1] masked 44.12 alias %o\n"
+	"%d : f32[4x1] masked 40.12 = step.lin %v {id=5, count=4, na=4, n=44, m=40, ca=1, map={dim=[4], so=[1], sa=[1], sb=[1]}}\n"
+	"%p : f32[4x1] shared 40.24 = step.mul %d, %d {id=6, count=4, na=4, nb=4, n=40, m=40, define_last=1, pad_a=2, pad_b=2, map={dim=[4], so=[1], sa=[1], sb=[1]}}\n"
+	"%q : f32[4x1] masked 28.12 = step.open %p {id=7, count=4, n=40, m=28, s=12, round_half=1}\n"
+	"%r : f32[4x1] shared 28.24 = step.mul %q, %q {id=8, count=4, na=4, nb=4, n=28, m=28, map={dim=[4], so=[1], sa=[1], sb=[1]}}\n"
+	"%s : f32[4x1] masked 28.24 = step.open %r {id=9, count=4, n=28, m=28}\n"
+	"step.output %s {id=10, count=4, n=28}\n"
+	"input %x\n"
+	"output %s\n";
+#define CUT(more, map) "%d : f32[4x1] masked 40.12 = step.lin %v {id=5, count=4, na=4, n=44, m=40, " more ", map={" map "}}"
+#define PADDED(form, of, more) "%r : f32[4x1] shared " form " = step.mul " of " {id=8, count=4, na=4, nb=4, " more ", map={dim=[4], so=[1], sa=[1], sb=[1]}}"
+static const struct edit pads_edit[] = {
+	{ NULL, NULL, NULL },
+	{ "%d", CUT("ca=3", "dim=[4], so=[1], sa=[1], sb=[1]"), "the mask of 'd' is not the pad of step 2" },
+	{ "%d", CUT("ca=1, c=1", "dim=[4], so=[1], sa=[1], sb=[1]"), "the mask of 'd' is not the pad of step 2" },
+	{ "%d", CUT("ca=1", "dim=[4], so=[1], sa=[-1], sb=[1], a0=3"), "the mask of 'd' is not the pad of step 2" },
+	{ "%d", CUT("ca=1", "dim=[2,2], so=[2,1], sa=[1,2], sb=[0,0]"), "the mask of 'd' is not the pad of step 2" },
+	{ "%d", CUT("ca=1", "dim=[2,2], so=[1,2], sa=[1,2], sb=[0,0]"), NULL },
+	{ "%d", "%d : f32[4x1] masked 40.12 = step.shift %v {id=5, count=4, na=4, n=44, m=40, s=4}", "the mask of 'd' is not the pad of step 2" },
+	{ "%c", "%c : f32[2x2] shared 44.12 = step.addx %e, %x {id=3, count=4, na=4, nb=4, n=50, m=44, shared=1, ca=1, cb=64, map={dim=[4], so=[1], sa=[1], sb=[1]}}",
+	        "the mask of 'd' is not the pad of step 2" },
+	{ "%r", PADDED("28.24", "%q, %q", "n=28, m=28, pad_a=6"), "the mask of 'q' is not the pad of step 6" },
+	{ "%p", "%p : f32[4x1] shared 40.24 = step.mul %d, %o {id=6, count=4, na=4, nb=4, n=40, m=40, define_last=1, pad_a=2, pad_b=2, map={dim=[4], so=[1], sa=[1], sb=[1]}}",
+	        "the pads of step 2 are the mask of 'o' mod 2^44, the product is one mod 2^40" },
+	{ "%q", "%q : f32[4x1] masked 28.12 = step.open %p {id=7, count=4, n=40, m=28, s=13, round_half=1}", "opens 28 bits and drops 13 of 'p', which has 40" },
+	{ "%q", "%q : f32[4x1] masked 28.12 = step.open %p {id=7, count=4, n=40, m=28, s=3, round_half=1}", NULL },
+};
+
+/* A packed triangle of 3 rows, 4 elements with their zeros, and its product. */
+static const char packed_good[] =
+	"sufc-ir 1\nprogram \"m\" stage SCHED next_id 12\n"
+	"%x : f32[9] masked 50.12 input = step.input {id=1, count=9, m=50}\n"
+	"%y : f32[4x2] masked 50.12 input = step.input {id=2, count=8, m=50}\n"
+	"%p : f32[3x2] shared 50.24 = step.matmul %x, %y {id=3, count=6, na=9, nb=8, n=50, m=50, c=4, mm={batch=1, bh=1, rows=3, inner=4, cols=2, sa=[0,0,4,1], sb=[0,0,2,1]}, rows={count=3, first=2, inc=1, period=3}}\n"
+	"%o : f32[3x2] masked 50.24 = step.open %p {id=4, count=6, n=50, m=50}\n"
+	"step.output %o {id=5, count=6, n=50}\n"
+	"input %x, %y\n"
+	"output %o\n";
+#define PACKED(more, inner, rows) "%p : f32[3x2] shared 50.24 = step.matmul %x, %y {id=3, count=6, " more ", nb=8, n=50, m=50, mm={batch=1, bh=1, rows=3, " \
+	inner ", cols=2, sa=[0,0,4,1], sb=[0,0,2,1]}, rows={" rows "}}"
+static const struct edit packed_edit[] = {
+	{ NULL, NULL, NULL },
+	{ "%p", PACKED("na=9, c=3", "inner=4", "count=3, first=2, inc=1, period=3"), "rows of 'x', of 3 elements with their zeros, do not fit it" },
+	{ "%p", PACKED("na=9, c=5", "inner=4", "count=3, first=2, inc=1, period=3"), "rows of 'x', of 5 elements with their zeros, do not fit it" },
+	{ "%p", PACKED("na=9", "inner=4", "count=3, first=2, inc=1, period=3"), "rows of 'x', of 0 elements with their zeros, do not fit it" },
+	{ "%p", PACKED("c=4", "inner=4", "count=3, first=2, inc=1, period=3"), "rows of 'x', of 4 elements with their zeros, do not fit it" },
+	{ "%p", PACKED("na=9, c=4", "inner=4", "count=3, first=1, inc=1, period=3"), "rows of 'x', of 4 elements with their zeros, do not fit it" },
+	{ "%p", PACKED("na=9, c=4", "inner=4", "count=3, first=2, inc=1"), "rows of 'x', of 4 elements with their zeros, do not fit it" },
+	{ "%p", PACKED("na=9, c=4", "inner=4", "count=9999999999, first=2, inc=1, period=3"), "rows of 'x', of 4 elements with their zeros, do not fit it" },
+	{ "%p", "%p : f32[3x2] shared 50.24 = step.matmul %x, %y {id=3, count=6, na=9, nb=8, n=50, m=50, c=4, mm={batch=1, bh=1, rows=3, inner=4, cols=2, sa=[0,0,5,1], sb=[0,0,2,1]}, rows={count=3, first=2, inc=1, period=3}}",
+	        "the product leaves the operand 'x'" },
 };
 
 static char *
 edited(const char *good, const struct edit *e)
 {
-	char *s = calloc(1, strlen(good) + 512), *to = s;
+	char *s = calloc(1, strlen(good) + 1024), *to = s;
 	for (const char *line = good; *line;) {
 		size_t len = strcspn(line, "\n") + 1;
 		if (e->line && !strncmp(line, e->line, strlen(e->line)) && line[strlen(e->line)] == ' ')
@@ -187,6 +278,8 @@ checker_names_each_fault(void **state)
 	try_edits(float_good, float_edit, sizeof float_edit / sizeof float_edit[0]);
 	try_edits(ring_good, ring_edit, sizeof ring_edit / sizeof ring_edit[0]);
 	try_edits(sched_good, sched_edit, sizeof sched_edit / sizeof sched_edit[0]);
+	try_edits(pads_good, pads_edit, sizeof pads_edit / sizeof pads_edit[0]);
+	try_edits(packed_good, packed_edit, sizeof packed_edit / sizeof packed_edit[0]);
 }
 
 static void

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include <math.h>
 #include "gate_run.h"
+#include "passes/gate/compact.h"
 #include "passes/gate/compact_chain.h"
 
 enum { ROWS = 3, COLS = 5, COUNT = ROWS * COLS };
@@ -243,7 +245,7 @@ static void zeros(struct wires *w, struct val *x)
 
 static void narrow(struct wires *w, struct val *x)
 {
-	struct val *a = b_open_narrow(&w->g, b_mul(&w->g, x, x, NULL), 12), *b = b_open_narrow(&w->g, b_mul(&w->g, x, x, NULL), 12);
+	struct val *a = b_open_narrow(&w->g, b_mul(&w->g, x, x, NULL), 12, 38), *b = b_open_narrow(&w->g, b_mul(&w->g, x, x, NULL), 12, 38);
 	output(w, b_lin(&w->g, 1, a, 1, b, 0, 38, NULL));
 }
 
@@ -252,7 +254,7 @@ static void mask_shares(struct wires *w, struct val *x)
 {
 	struct val *a = b_open(&w->g, b_gapext(&w->g, x, 60)), *b = b_open(&w->g, b_gapext(&w->g, x, 60));
 	const struct suf_mm mm = { .batch = COUNT, .bh = 1, .rows = 1, .inner = 1, .cols = 1, .sa = { 1, 0, 0, 0 }, .sb = { 1, 0, 0, 0 } };
-	struct val *sum = b_lin(&w->g, 1, a, 1, b, 0, 60, NULL), *product = b_open_narrow(&w->g, b_product_define_last(&w->g, a, b, &mm), 4);
+	struct val *sum = b_lin(&w->g, 1, a, 1, b, 0, 60, NULL), *product = b_open_narrow(&w->g, b_matmul_last(&w->g, a, b, NULL, &mm, NULL), 4, 56);
 	output(w, b_lin(&w->g, 1, b_reduce(&w->g, sum, 40), 1, b_reduce(&w->g, product, 40), 0, 40, NULL));
 }
 
@@ -300,6 +302,259 @@ left_alone(void **state)
 	}
 }
 
+/* ---- narrow openings --------------------------------------------------------------- */
+
+enum { RING = 44, DROP = 12, KEEP = 26 };
+
+/* Three inputs of ROWS x COLS: x, y, z; |x|, |y| < 2^13, |z| < 2^25, weight |w| < 2^13. */
+struct linear { struct wires w; struct val *x, *y, *z, *weight; struct suf_mm mm; };
+
+static void
+begin_linear(struct linear *l, const int64_t *weight)
+{
+	begin(&l->w, RING);
+	l->x = input(&l->w, SHAPE(ROWS, COLS));
+	l->y = input(&l->w, SHAPE(ROWS, COLS));
+	l->z = input(&l->w, SHAPE(ROWS, COLS));
+	l->weight = gt_const(&l->w.t, SEC_WEIGHT, 12, SHAPE(COLS, COLS), weight);
+	l->mm = (struct suf_mm){ .batch = 1, .bh = 1, .rows = ROWS, .inner = COLS, .cols = COLS, .sa = { 0, 0, COLS, 1 }, .sb = { 0, 0, COLS, 1 } };
+}
+
+static struct val *
+linear_product(struct linear *l, struct val *x) { return b_open(&l->w.g, b_matmul_last(&l->w.g, x, l->weight, NULL, &l->mm, NULL)); }
+
+static struct val *last(struct linear *l, struct val *v) { return b_shift(&l->w.g, v, DROP, KEEP); }
+
+/* Each makes a value that ends in a shift by DROP; wx = x W, wy = y W. */
+static struct val *plain(struct linear *l) { return last(l, linear_product(l, l->x)); }
+static struct val *and_residual(struct linear *l) { return last(l, b_lin(&l->w.g, 1, linear_product(l, l->x), 8, l->z, 5, RING, NULL)); }
+
+/* The residual first: z from its end on, and x W, both transposed. */
+static struct val *
+residual_first(struct linear *l)
+{
+	const int64_t dim[2] = { COLS, ROWS }, so[2] = { ROWS, 1 }, turned[2] = { 1, COLS }, back[2] = { -1, -COLS };
+	struct suf_map map = b_map(2, dim, so, back, turned);
+	map.a0 = COUNT - 1;
+	return last(l, b_lin(&l->w.g, -8, l->z, 3, linear_product(l, l->x), 0, RING, &map));
+}
+
+/* A column of z for all columns of the product. */
+static struct val *
+broadcast(struct linear *l)
+{
+	const int64_t dim[2] = { ROWS, COLS }, s[2] = { COLS, 1 }, column[2] = { COLS, 0 };
+	const struct suf_map map = b_map(2, dim, s, s, column);
+	return last(l, b_lin(&l->w.g, 1, linear_product(l, l->x), 1, l->z, 0, RING, &map));
+}
+
+/* A product of a product's opened result is there a round later: both are opened then. */
+static struct val *
+two_products(struct linear *l)
+{
+	struct val *sum = b_lin(&l->w.g, 1, linear_product(l, l->x), 1, linear_product(l, l->y), 0, RING, NULL);
+	return last(l, b_lin(&l->w.g, 1, sum, 1, l->z, 0, RING, NULL));
+}
+
+/* First cut to 40 bits, another view, then residuals twice. */
+static struct val *
+views(struct linear *l)
+{
+	struct val *v = b_reduce(&l->w.g, linear_product(l, l->x), 40), *view = ir_val(l->w.t.p, "view", v->dtype, v->type, 1, (int64_t[]){ COUNT });
+	view->alias = v;
+	v = b_lin(&l->w.g, 1, view, 1, b_reduce(&l->w.g, l->z, 40), 0, 40, NULL);
+	return last(l, b_lin(&l->w.g, 1, v, 2, l->z, 0, 40, NULL));
+}
+
+static struct val *diagonal(struct linear *l)
+{
+	const int64_t dim[2] = { ROWS, COLS }, s[2] = { COLS, 1 }, row[2] = { 0, 1 };
+	const struct suf_map map = b_map(2, dim, s, s, row);
+	struct val *first = b_mul_last(&l->w.g, l->y, gt_const(&l->w.t, SEC_WEIGHT, 12, SHAPE(COLS), l->weight->data), &map);
+	return last(l, b_lin(&l->w.g, 1, linear_product(l, l->x), 1, b_open(&l->w.g, first), 0, RING, NULL));
+}
+
+/* What they are to be, times 2^DROP. */
+struct exact { int64_t wx, wy, dy, z, z_row, z_back; };
+static int64_t exact_plain(const struct exact *e) { return e->wx; }
+static int64_t exact_residual(const struct exact *e) { return e->wx + 8 * e->z + 5; }
+static int64_t exact_first(const struct exact *e) { return 3 * e->wx - 8 * e->z_back; }
+static int64_t exact_broadcast(const struct exact *e) { return e->wx + e->z_row; }
+static int64_t exact_two(const struct exact *e) { return e->wx + e->wy + e->z; }
+static int64_t exact_views(const struct exact *e) { return e->wx + 3 * e->z; }
+static int64_t exact_diagonal(const struct exact *e) { return e->wx + e->dy; }
+
+/* Bits opened for each element before and after; COUNT elements. */
+static const struct narrowed { const char *what; struct val *(*make)(struct linear *); int64_t (*exact)(const struct exact *); unsigned before, after; bool turned; } narrowed[] = {
+	{ "a product", plain, exact_plain, RING, KEEP, false },
+	{ "a residual", and_residual, exact_residual, RING, KEEP, false },
+	{ "a residual first", residual_first, exact_first, RING, KEEP, true },
+	{ "a broadcast residual", broadcast, exact_broadcast, RING, KEEP, false },
+	{ "two products", two_products, exact_two, 2 * RING, KEEP, false },
+	{ "views", views, exact_views, RING, KEEP, false },
+	{ "a diagonal", diagonal, exact_diagonal, 2 * RING, KEEP, false },
+};
+
+/* Runs the program and returns what a party sends in openings. */
+static uint64_t
+run_narrowed(const struct narrowed *t, bool join, const int64_t *const in[3], const int64_t *weight, int64_t *got, int *rounds)
+{
+	struct linear l;
+	begin_linear(&l, weight);
+	output(&l.w, t->make(&l));
+	if (join)
+		assert_true(pass_join_open(l.w.t.p));
+	const uint64_t bytes = sent(l.w.t.p);
+	if (join) {
+		assert_int_equal(openings(l.w.t.p), 1);
+		for (const struct node *n = l.w.t.p->first; n; n = n->next)
+			assert_true(n->step->op != SUF_shift && (n->step->op != SUF_open || (n->step->s == DROP && n->step->m == KEEP)));
+	}
+	gt_schedule(&l.w.t);
+	*rounds = l.w.t.p->nrounds;
+	gt_run(&l.w.t, in, got);
+	gt_free(&l.w.t);
+	return bytes;
+}
+
+static void
+shifts_become_narrow(void **state)
+{
+	(void)state;
+	for (size_t k = 0; k < sizeof narrowed / sizeof *narrowed; k++) {
+		const struct narrowed *t = &narrowed[k];
+		int64_t x[COUNT], y[COUNT], z[COUNT], w[COLS * COLS], got[2][COUNT];
+		const int64_t *in[3] = { x, y, z };
+		int rounds[2];
+		for (int i = 0; i < COUNT; i++)
+			x[i] = gt_bits(14), y[i] = gt_bits(14), z[i] = gt_bits(26);
+		for (int i = 0; i < COLS * COLS; i++)
+			w[i] = gt_bits(14);
+		for (int join = 0; join < 2; join++) {
+			const uint64_t bytes = run_narrowed(t, join, in, w, got[join], &rounds[join]);
+			const unsigned bits = join ? t->after : t->before;
+			assert_in_range(bytes, COUNT * bits / 8, COUNT * bits / 8 + 2);
+		}
+		assert_int_equal(rounds[0], rounds[1]);
+		for (int i = 0; i < COUNT; i++) {
+			struct exact e = { .z = z[i], .z_row = z[i / COLS * COLS], .z_back = z[COUNT - 1 - i], .dy = y[i] * w[i % COLS] };
+			for (int j = 0; j < COLS; j++) {
+				e.wx += x[i / COLS * COLS + j] * w[j * COLS + i % COLS];
+				e.wy += y[i / COLS * COLS + j] * w[j * COLS + i % COLS];
+			}
+			const int at = t->turned ? i % COLS * ROWS + i / COLS : i;
+			const double want = (double)t->exact(&e) / (1 << DROP), off[2] = { (double)got[0][at] - want, (double)got[1][at] - want };
+			if (!(fabs(off[0]) < 1 && fabs(off[1]) < 1.5))
+				fail_msg("%s: element %d is %g, off by %g and, joined, by %g", t->what, i, want, off[0], off[1]);
+		}
+	}
+}
+
+/* ---- and what stays ---- */
+
+static struct val *shift_input(struct linear *l) { return last(l, l->x); }
+
+static struct val *
+shifted_twice(struct linear *l)
+{
+	struct val *v = linear_product(l, l->x);
+	return b_lin(&l->w.g, 1, last(l, v), 1, b_shift(&l->w.g, v, 2, KEEP), 0, KEEP, NULL);
+}
+
+/* The residual is a round late: to wait for it would open the sum a round later. */
+static struct val *
+late(struct linear *l)
+{
+	struct val *y = linear_product(l, linear_product(l, l->y));
+	output(&l->w, y);
+	return last(l, b_lin(&l->w.g, 1, linear_product(l, l->x), 1, y, 0, RING, NULL));
+}
+
+/* A quarter of the coins would be all that is left. */
+static struct val *
+even(struct linear *l) { return last(l, b_open(&l->w.g, b_lin(&l->w.g, 1 << (DROP - 2), b_matmul_last(&l->w.g, l->x, l->weight, NULL, &l->mm, NULL), 0, NULL, 0, RING, NULL))); }
+
+/* The simulator does not know party 0's share of it. */
+static struct val *no_shares(struct linear *l) { return last(l, b_trunc_slack(&l->w.g, l->x, 1, RING)); }
+
+/* Elements of the share would be there twice. */
+static struct val *
+copies(struct linear *l)
+{
+	const int64_t dim[2] = { ROWS, COLS }, s[2] = { COLS, 1 }, column[2] = { 1, 0 };
+	const struct suf_map map = b_map(2, dim, s, column, s), none = b_map(1, (int64_t[]){ ROWS }, (int64_t[]){ 1 }, (int64_t[]){ COLS }, NULL);
+	struct val *v = b_open(&l->w.g, b_lin(&l->w.g, 1, b_matmul_last(&l->w.g, l->x, l->weight, NULL, &l->mm, NULL), 0, NULL, 0, RING, &none));
+	return last(l, b_lin(&l->w.g, 1, v, 1, l->z, 0, RING, &map));
+}
+
+/* Of few bits: the multiple by 2 is not what it would be of all of them. */
+static struct val *
+few_bits(struct linear *l)
+{
+	return last(l, b_lin(&l->w.g, 1, linear_product(l, l->x), 2, b_reduce(&l->w.g, l->z, 30), 0, RING, NULL));
+}
+
+static void
+no_narrow_opening(void **state)
+{
+	(void)state;
+	static const struct { const char *what; struct val *(*make)(struct linear *); } table[] = {
+		{ "an input", shift_input }, { "shifted twice", shifted_twice }, { "a late residual", late }, { "an even factor", even }, { "no shares", no_shares },
+		{ "copies", copies }, { "few bits", few_bits },
+	};
+	static const int64_t weight[COLS * COLS] = { 1, 2, 3 };
+	for (size_t k = 0; k < sizeof table / sizeof *table; k++) {
+		struct linear l;
+		begin_linear(&l, weight);
+		output(&l.w, table[k].make(&l));
+		assert_true(ir_check(l.w.t.p, STAGE_SCHED));
+		char *before = text(l.w.t.p);
+		assert_true(pass_join_open(l.w.t.p));
+		l.w.t.p->joins = true;
+		char *after = text(l.w.t.p);
+		if (strcmp(before, after))
+			fail_msg("%s: joined", table[k].what);
+		free(before), free(after);
+		gt_schedule(&l.w.t);
+		gt_free(&l.w.t);
+	}
+}
+
+/* Pads that are mask shares behind a reduction: the reduction goes before the opening and keeps them, a sum does not. */
+static void
+lent_pads(void **state)
+{
+	(void)state;
+	static const int64_t weight[COLS * COLS] = { 1, -2, 3 };
+	for (int sum = 0; sum < 2; sum++) {
+		struct linear l;
+		int64_t x[COUNT], y[COUNT], z[COUNT], got[COUNT], want[COUNT];
+		const int64_t *in[3] = { x, y, z };
+		for (int i = 0; i < COUNT; i++)
+			x[i] = gt_bits(14), y[i] = gt_bits(14), z[i] = gt_bits(26);
+		begin_linear(&l, weight);
+		struct gb *g = &l.w.g;
+		struct val *e = b_open(g, b_gapext(g, l.x, 60)), *low = b_reduce(g, e, RING);
+		const uint32_t pads = b_pad_step(low);
+		assert_true(pads && pads == b_maker(e->def->in[0])->step->id);
+		struct val *v = b_open(g, b_mul_last(g, low, l.y, NULL));
+		if (sum) /* the reduced value is read by this, too */
+			v = b_lin(g, 1, v, 1, low, 0, RING, NULL);
+		output(&l.w, b_lin(g, 1, v, 0, NULL, 0, RING - 1, NULL));
+		(void)b_shift(g, l.z, 1, 1);
+		const uint64_t before = sent(l.w.t.p);
+		assert_true(pass_join_open(l.w.t.p));
+		assert_int_equal(before - sent(l.w.t.p), (COUNT * 60 + 7) / 8 - (COUNT * RING + 7) / 8 + (COUNT * RING + 7) / 8 - (COUNT * (RING - 1) + 7) / 8);
+		assert_int_equal(b_pad_step(low), pads);
+		gt_schedule(&l.w.t);
+		gt_run(&l.w.t, in, got);
+		for (int i = 0; i < COUNT; i++)
+			want[i] = x[i] * y[i] + (sum ? x[i] : 0);
+		assert_true(gt_same("a product by pads", got, want, COUNT));
+		gt_free(&l.w.t);
+	}
+}
+
 /* ---- which programs ----------------------------------------------------------------- */
 
 /* Two products and their sum: joined where one of the gates is of another set than sigma. */
@@ -336,6 +591,9 @@ main(void)
 		cmocka_unit_test(twice_the_same),
 		cmocka_unit_test(sum_read_twice),
 		cmocka_unit_test(left_alone),
+		cmocka_unit_test(shifts_become_narrow),
+		cmocka_unit_test(no_narrow_opening),
+		cmocka_unit_test(lent_pads),
 		cmocka_unit_test(by_set),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
