@@ -47,6 +47,8 @@ secret_body(struct suf_run *r)
 		SECRET(r->seed, sizeof r->seed);
 		SECRET(r->model, sizeof r->model);
 	}
+	if (r->mode == RUN_DEAL) /* masks of inputs; party 1 knows them here */
+		SECRET(&r->client, sizeof r->client);
 	for (const struct item *i = h->item; i < h->item + h->nitem; i++) {
 		enum suf_err e = suf_step(r, &i->s);
 		if (!e && i->round_after) {
