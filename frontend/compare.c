@@ -152,7 +152,7 @@ compare_add(struct comparison *c, struct prog *p, const struct options *opt, con
 		if (!run_passes_after(p, first.stop_after, opt, stdout))
 			return STATUS_MODEL;
 	}
-	s->gates = arena_strdup(c->arena, gates_is_file(opt->gates) ? opt->gates : p->choice ? "auto" : gates_label(p));
+	s->gates = arena_strdup(c->arena, gates_is_file(opt->gates) || (opt->gates && !strcmp(opt->gates, "auto")) ? opt->gates : gates_label(p));
 	s->choice = p->choice ? choice_copy(c->arena, p->choice) : NULL;
 	compare_collect(c, s, p);
 	predict_times(c, s, p);

@@ -63,6 +63,7 @@ bool gate_is_local(const struct gate *);                     /* the only way to 
 const struct gate *gate_choice(const struct prog *, enum op, int k); /* the k-th gate for it in the sets that cover a model and suit its formats; NULL: no more */
 bool gate_is_mixed(const char *set);                         /* its gates take values that have formats of their own (prog.mixed) */
 bool gates_wants_mixed(const struct options *);
+bool gates_may_be_mixed(const struct options *);             /* or it is still to be chosen (choose_formats.c) */
 bool gates_is_set(const char *text);                         /* a set that covers a model, or "auto"; gates of others go into gates files */
 const char *gates_set(int k);                                /* the k-th set that covers a model; NULL: no more */
 bool gates_is_file(const char *text);                        /* no set: names a file, or looks like a path ('/' or '.') */

@@ -54,8 +54,9 @@ for name in digits_vit char_gpt text_classifier; do
 	say "== $name: compare with the simulator"
 	"$build/sufc" simulate "$example/model.onnx" "${options[@]}" "${inputs[@]}" --output "logits=$at/sim.npy" \
 		>"$at/sim.log" 2>&1 || { bad "simulate $name" "$at/sim.log"; continue; }
-	# The gates of sigma draw no random bits that reach a result, so both agree in every bit.
-	"$build/npy" close "$at/run.npy" "$at/sim.npy" 0 || bad "$name: the run differs from the simulation"
+	# Openings of the set compact round by random bits, and the simulator has drawn others: within 0.2 of logits up to 10.
+	# (accuracy_test.sh compares the opened values under the same randomness, bit for bit.)
+	"$build/npy" close "$at/run.npy" "$at/sim.npy" 0.2 || bad "$name: the run differs from the simulation"
 	read -r _ _ float _ < <(sed -n 2p "$example/samples.txt")
 	private=$("$build/npy" argmax "$at/run.npy")
 	[[ ${private##* } == "$float" ]] || bad "$name: private answer ${private##* }, float answer $float"
