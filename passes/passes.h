@@ -96,5 +96,8 @@ bool float_eval_node(const struct node *, const void *const *in, void *const *ou
 struct cost_row { const char *klass; uint64_t key[2], client_key, sent[2], prg[3], mul_adds[3], words; uint32_t rounds; };
 struct cost { struct cost_row total, klass[8]; int nklass; uint64_t steps, peak[2]; };
 void prog_cost(const struct prog *, struct cost *);
-struct suf_step cost_step(const struct node *);              /* as suf_step_cost wants it: where operands are, but for their places */
+struct suf_step cost_step(const struct prog *, const struct node *); /* as suf_step_cost wants it: where operands are, but for their places */
+enum suf_space space_of(const struct prog *, const struct val *);    /* SCHED */
+const char *weights_label(const struct prog *);              /* "masked", "public": who knows the weights */
+const char *weights_words(bool public_weights);              /* the same for people */
 #endif

@@ -18,11 +18,6 @@ inputs_of() {
 	esac
 }
 
-# What the program predicts, from its command info: predicted PROGRAM key|sent PARTY
-predicted() {
-	"$1" info | sed -n "s/^$2 *\([0-9]*\) and \([0-9]*\) bytes\$/\\$(($3 + 1))/p"
-}
-
 # check_readme EXAMPLE SET: the row of costs of this gate set
 check_readme() {
 	local program=$work/$1/$2 readme=$root/examples/$1/README.md row
