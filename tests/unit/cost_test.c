@@ -445,44 +445,31 @@ functions_by_cells(void **state)
 		}
 }
 
-/* Rows of several lengths and of the same one; masks from the key and from pads; rings in which the squares' last part has no bits. */
+/* Squares and products by rows, with the mask of rho in the key; bits times a value. */
 static void
-norms(void **state)
+norms_and_bits(void **state)
 {
 	(void)state;
-	static const unsigned ring[] = { 19, 20, 48, 64 }, drop[] = { 0, 3, 8, 20 };
-	static const int64_t sizes[] = { -5, -5, 9, 9, 300, 300 }, factor[] = { 3, -12, 7 };
-	const struct suf_table at = { "sizes", 6, sizes }, factors = { "factors", 3, factor };
-	for (unsigned turn = 0; turn < 8; turn++) {
+	for (unsigned turn = 0; turn < 6; turn++) {
 		struct harness h;
-		const unsigned R = ring[turn % 4], s = drop[turn / 2], wide = R > 40 ? R : 40;
-		const struct suf_rows rows = { .count = some_count(), .first = turn % 3, .inc = 1, .period = 1 + turn };
-		const uint64_t N = suf_rows_total(&rows);
-		if (!N)
-			continue;
+		const uint64_t N = some_count(), R = N % 3 ? N : N / 3;
+		const struct suf_rows rows = { .count = R, .first = (uint32_t)(N / R), .period = 1 };
+		const int64_t at[] = { -3, -3, 40, 40 }, factor[] = { 5, -9 };
+		const struct suf_table sizes = { "s", 4, at }, factors = { "f", 2, factor };
 		harness_init(&h);
-		struct suf_ref x = input(&h, N, 19), small = input(&h, rows.count, 10), w = input(&h, N, R), rho = turn % 2 ? harness_wire(&h, rows.count) : input(&h, rows.count, wide);
-		struct suf_ref sum = harness_wire(&h, rows.count), low = harness_wire(&h, N), msb = harness_wire(&h, N), bits = harness_wire(&h, 3 * N);
-		uint32_t id = 0;
+		struct suf_ref x = input(&h, N, 20), rho = input(&h, R, 50), w = input(&h, N, 44 + turn);
+		struct suf_ref sum = harness_wire(&h, R), low = harness_wire(&h, N), msb = harness_wire(&h, N), bits = harness_wire(&h, 2 * N);
 		harness_round(&h);
-		if (turn % 2)
-			id = harness_step(&h, (struct suf_step){ .op = SUF_gapext, .count = rows.count, .na = rows.count, .n = 10, .m = (uint8_t)wide, .in = { small }, .out = { rho } });
-		if (turn % 2)
-			harness_open(&h, rho, rows.count, wide);
-		harness_step(&h, (struct suf_step){ .op = SUF_normsq, .count = rows.count, .na = N, .n = 19, .m = (uint8_t)(R - s), .s = (uint8_t)s, .b = (uint8_t)wide, .c = 5, .rows = &rows,
-			.in = { x }, .out = { sum, low, msb } });
-		harness_step(&h, (struct suf_step){ .op = SUF_drelu, .count = 3 * N, .na = N, .n = 19, .m = 1, .b = 19, .table = &at, .in = { x }, .out = { bits } });
-		harness_open(&h, sum, rows.count, R - s);
-		harness_open(&h, bits, 3 * N, 1);
+		harness_step(&h, (struct suf_step){ .op = SUF_normsq, .count = R, .na = N, .n = 20, .m = (uint8_t)(turn ? 36 : 20), .s = (uint8_t)turn, .b = 50, .c = 9,
+			.rows = &rows, .in = { x }, .out = { sum, low, msb } });
+		harness_open(&h, sum, R, turn ? 36 : 20);
+		finish(&h, (struct suf_step){ .op = SUF_normmul, .count = N, .na = R, .nb = N, .n = 50, .m = (uint8_t)(50 - 3 * turn), .s = (uint8_t)(3 * turn), .b = 20,
+			.rows = &rows, .in = { rho, x, low, msb } }, 50 - 3 * turn);
+		harness_step(&h, (struct suf_step){ .op = SUF_drelu, .count = 2 * N, .na = N, .n = 20, .m = 1, .b = 20, .table = &sizes, .in = { x }, .out = { bits } });
+		harness_open(&h, bits, 2 * N, 1);
 		harness_round(&h);
-		harness_output(&h, sum, rows.count, R - s);
-		finish(&h, (struct suf_step){ .op = SUF_normmul, .n = (uint8_t)wide, .m = (uint8_t)(wide - s), .s = (uint8_t)s, .b = 19, .count = N, .na = rows.count, .nb = N, .rows = &rows,
-			.pad_a = id, .in = { rho, x, low, msb } }, wide - s);
-		id = finish(&h, (struct suf_step){ .op = SUF_bitmul, .n = 1, .m = (uint8_t)(R - s), .s = (uint8_t)s, .count = N, .na = 3 * N, .nb = N, .c = 2, .table = &factors,
-			.in = { bits, w } }, R - s);
-		struct suf_ref again = h.item[h.nitem - 1].s.in[0];
-		finish(&h, (struct suf_step){ .op = SUF_bitmul, .n = 1, .m = (uint8_t)(R - s), .count = N, .na = 3 * N, .nb = N, .c = 1, .table = &factors, .pad_b = id,
-			.in = { bits, again } }, R - s);
+		finish(&h, (struct suf_step){ .op = SUF_bitmul, .count = N, .na = 2 * N, .nb = N, .n = 1, .m = 44, .s = (uint8_t)turn, .c = 1, .table = &factors,
+			.in = { bits, w } }, 44);
 		run(&h);
 	}
 }
@@ -639,7 +626,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(local_steps), cmocka_unit_test(between_products), cmocka_unit_test(triangles), cmocka_unit_test(products), cmocka_unit_test(pads_as_masks),
 		cmocka_unit_test(elementwise_products), cmocka_unit_test(comparisons), cmocka_unit_test(cuts), cmocka_unit_test(table_gates), cmocka_unit_test(shifts), cmocka_unit_test(bits_and_tables), cmocka_unit_test(shifted_products_and_pieces),
-		cmocka_unit_test(functions_by_cells), cmocka_unit_test(norms), cmocka_unit_test(exponentials_and_waves), cmocka_unit_test(every_step_was_run), cmocka_unit_test(example_models), cmocka_unit_test(multiply_adds)
+		cmocka_unit_test(functions_by_cells), cmocka_unit_test(norms_and_bits), cmocka_unit_test(exponentials_and_waves), cmocka_unit_test(every_step_was_run), cmocka_unit_test(example_models), cmocka_unit_test(multiply_adds)
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
