@@ -160,7 +160,23 @@ check_rows(struct checker *c, const struct node *n)
 		           (unsigned long long)a, (unsigned long long)b, (unsigned long long)out);
 }
 
-/* Shares of masks that step normsq hands on: as wide as the product's ring asks for. */
+static const struct val *
+unalias(const struct val *v)
+{
+	while (!v->def && v->alias)
+		v = v->alias;
+	return v;
+}
+
+/* Is operand k the result of that number of step normsq, on the x that is operand 1 here? */
+static bool
+from_squares(const struct node *n, int k, int result)
+{
+	const struct val *v = unalias(n->in[k]);
+	return v->def && v->def->step && v->def->step->op == SUF_normsq && v->def->out[result] == v && unalias(v->def->in[0]) == unalias(n->in[1]);
+}
+
+/* Shares of masks that step normsq hands on: of the same x, as wide as the product's ring asks for; those of top bits are wide enough then. */
 static bool
 norm_fits(const struct node *n)
 {
@@ -169,7 +185,7 @@ norm_fits(const struct node *n)
 	if (s->op == SUF_normsq)
 		return s->n >= 3 && s->n <= 31 && s->m >= 1 && ring <= 64 && s->b + 1 >= ring && s->b >= s->n && s->b <= 64;
 	return s->m >= 1 && s->n == ring && ring <= 64 && s->b >= 3 && s->b < s->n && s->b == n->in[1]->type.bits && n->in[2]->type.bits >= s->n &&
-	       n->in[3]->type.bits + s->b >= s->n && elems(n->in[2]) == s->count && elems(n->in[3]) == s->count;
+	       from_squares(n, 2, 1) && from_squares(n, 3, 2) && elems(n->in[2]) == s->count && elems(n->in[3]) == s->count;
 }
 
 static bool

@@ -69,7 +69,7 @@ root(struct gb *g, struct val *v, const struct norm *k)
 	const unsigned wide = k->M + k->ec;
 	double factor = k->factor;
 	struct val *bits, *top = b_row_scale(g, v, k->K, &bits);
-	const struct cell_fn fn = { .fn = inverse_root, .arg = &factor, .step = 1, .b = INDEX_BITS, .first = 8, .last = 128 };
+	const struct cell_fn fn = { .fn = inverse_root, .arg = &factor, .step = 1, .b = INDEX_BITS, .first = 8, .last = 129 };
 	const struct suf_table *t = b_cell_table(g, arena_printf(g->p->arena, "root_%.9g", factor), &fn, CELL, ROOT_FRAC, 0x1p-13);
 	if (!t)
 		return NULL;

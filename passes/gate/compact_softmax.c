@@ -29,7 +29,7 @@ logarithm(struct gb *g, struct val *z, const struct soft_plan *p, unsigned f)
 {
 	const unsigned K = p->thresholds, m = p->n + LOG_FRAC - f;
 	struct val *bits, *top = b_row_scale(g, z, K, &bits);
-	const struct cell_fn fn = { .fn = natural_log, .step = 1, .b = INDEX_BITS, .first = 8, .last = 128 };
+	const struct cell_fn fn = { .fn = natural_log, .step = 1, .b = INDEX_BITS, .first = 8, .last = 129 };
 	const struct suf_table *t = b_cell_table(g, "log", &fn, CELL, LOG_FRAC, 0x1p-12);
 	if (!t)
 		return NULL;
