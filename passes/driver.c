@@ -75,7 +75,7 @@ run_passes(struct prog *p, const struct options *opt, FILE *dump_to)
 	if (!ir_check(p, p->stage)) /* what the importer or the parser made */
 		return false;
 	if (p->stage == STAGE_SCHED && p->wire_elems) /* planned: complete */
-		return true;
+		return pass_secure(p);
 	while (k < npasses && passes[k].needs != p->stage)
 		k++;
 	return run_from(p, k, opt, dump_to);
@@ -97,6 +97,8 @@ run_passes_unchecked(struct prog *p)
 	while (k < npasses && passes[k].needs != p->stage)
 		k++;
 	for (; k < npasses; k++) {
+		if (passes[k].run == pass_secure)
+			continue;
 		if (!passes[k].run(p) || diag_errors(p->diag))
 			return false;
 		p->stage = passes[k].gives;

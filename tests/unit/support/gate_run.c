@@ -127,6 +127,7 @@ gt_schedule(struct gt *t)
 	assert_true(pass_schedule(t->p));
 	assert_true(ir_check(t->p, STAGE_SCHED));
 	assert_true(pass_plan(t->p));
+	assert_true(pass_secure(t->p));
 	assert_true(ir_check(t->p, STAGE_SCHED));
 }
 
