@@ -16,7 +16,7 @@ const char *emit_identifier(struct emit *, const char *prefix, const char *); /*
 const char *emit_basename(struct emit *, const char *path, const char *suffix); /* file name without folder and suffix */
 
 /* emit_step.c: one step as a struct suf_step with static storage. */
-struct emit_names { int ring, frac; struct ir_tables *tables; };  /* what the text calls N and F; names of tables */
+struct emit_names { int ring, frac; struct ir_tables *tables; bool public_weights; };  /* what the text calls N and F; names of tables */
 void emit_step(struct emit *, const struct emit_names *, const struct node *);
 
 /* emit_c.c: OUT.c (and OUT.h with `lib`); false: an error was reported. */

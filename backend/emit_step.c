@@ -97,13 +97,13 @@ field_value(struct emit *e, const struct emit_names *names, const char *field, i
 }
 
 static void
-emit_refs(struct emit *e, const char *field, int n, struct val *const *v)
+emit_refs(struct emit *e, const struct emit_names *names, const char *field, int n, struct val *const *v)
 {
 	if (!n)
 		return;
 	emit(e, ", .$field = {", "field", field, NULL);
 	for (int k = 0; k < n; k++)
-		emit(e, "$comma { $space, $at }", "comma", k ? "," : "", "space", v[k]->data ? "SUF_WEIGHT" : "SUF_WIRE",
+		emit(e, "$comma { $space, $at }", "comma", k ? "," : "", "space", !v[k]->data ? "SUF_WIRE" : names->public_weights ? "SUF_PUBLIC" : "SUF_WEIGHT",
 		     "at", emit_number(e, (int64_t)v[k]->slot), NULL);
 	emit(e, " }", NULL);
 }
@@ -153,7 +153,7 @@ emit_step(struct emit *e, const struct emit_names *names, const struct node *n)
 	if (s->table)
 		emit(e, ", .table = &$table", "table", emit_identifier(e, "table_", ir_table_name(names->tables, s->table)), NULL);
 	emit(e, ",\n\t\t\t.klass = $klass", "klass", emit_string(e, n->klass ? n->klass : "other"), NULL);
-	emit_refs(e, "in", n->nin, n->in);
-	emit_refs(e, "out", n->nout, n->out);
+	emit_refs(e, names, "in", n->nin, n->in);
+	emit_refs(e, names, "out", n->nout, n->out);
 	emit(e, " };\n\t\tTRY(suf_step(r, &s));\n\t}\n", NULL);
 }

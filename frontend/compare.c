@@ -41,7 +41,7 @@ bool
 compare_init(struct comparison *c, const struct options *opt, int argc, char **argv)
 {
 	struct network own = { .gbps = 0 };
-	*c = (struct comparison){ .arena = arena_new(), .output_to = opt->output_to, .only = -1 };
+	*c = (struct comparison){ .arena = arena_new(), .output_to = opt->output_to, .public_weights = opt->weights == WEIGHTS_PUBLIC, .only = -1 };
 	c->model = opt->model ? opt->model : "";
 	c->command = command_line(c->arena, argc, argv);
 	network_parse("lan", &c->net[0]);
@@ -134,6 +134,7 @@ compare_add(struct comparison *c, struct prog *p, const struct options *opt, con
 	struct strategy *s = new_strategy(c);
 	struct options first = *opt;
 	*s = (struct strategy){ .nnode = 0 };
+	c->public_weights = p->public_weights;
 	if (p->stage < STAGE_GATE) {
 		first.stop_after = "bind";
 		if (!run_passes(p, &first, stdout))
@@ -152,7 +153,7 @@ compare_add(struct comparison *c, struct prog *p, const struct options *opt, con
 		if (!run_passes_after(p, first.stop_after, opt, stdout))
 			return STATUS_MODEL;
 	}
-	s->gates = arena_strdup(c->arena, gates_is_file(opt->gates) ? opt->gates : p->choice ? "auto" : gates_label(p));
+	s->gates = arena_strdup(c->arena, gates_is_file(opt->gates) || (opt->gates && !strcmp(opt->gates, "auto")) ? opt->gates : gates_label(p));
 	s->choice = p->choice ? choice_copy(c->arena, p->choice) : NULL;
 	compare_collect(c, s, p);
 	predict_times(c, s, p);
@@ -165,7 +166,7 @@ compare_add(struct comparison *c, struct prog *p, const struct options *opt, con
 const char *
 compare_setting(const struct comparison *c)
 {
-	return arena_printf(c->arena, "weights masked (neither party knows weights or input), output to %s",
+	return arena_printf(c->arena, "weights %s, output to %s", weights_words(c->public_weights),
 	                    c->output_to == 1 ? "party 1" : c->output_to == 0 ? "party 0" : "both parties");
 }
 

@@ -143,7 +143,7 @@ collect_steps(struct arena *a, struct strategy *s, const struct prog *p)
 	memset(kind, -1, sizeof kind);
 	memset(last, -1, sizeof last);
 	for (const struct node *n = p->first; n; n = n->next) {
-		const struct suf_step step = cost_step(n);
+		const struct suf_step step = cost_step(p, n);
 		const struct suf_cost c = suf_step_cost(&step, output_to);
 		struct cost_row row = row_of(&c);
 		const bool opens = step.op == SUF_open || step.op == SUF_input;

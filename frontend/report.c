@@ -116,8 +116,8 @@ void
 report_text(const struct prog *p, FILE *to)
 {
 	const struct options *o = p->opt;
-	fprintf(to, "model      %s\ngates      %s\nweights    masked (neither party knows weights or input)\noutput to  %s\nrings      up to %d bits\n",
-	        o && o->model ? o->model : p->name, gates_label(p),
+	fprintf(to, "model      %s\ngates      %s\nweights    %s\noutput to  %s\nrings      up to %d bits\n",
+	        o && o->model ? o->model : p->name, gates_label(p), weights_words(p->public_weights),
 	        !o || o->output_to == 1 ? "party 1" : o->output_to == 0 ? "party 0" : "both parties", report_ring(p));
 	report_cost(p, to);
 	if (p->choice)

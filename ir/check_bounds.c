@@ -121,7 +121,7 @@ check_mm(struct checker *c, const struct node *n)
 		check_fail(c, n, "the product has %llu elements, '%s' has %llu", (unsigned long long)m->batch * m->rows * m->cols, n->out[0]->name,
 		           (unsigned long long)elems(n->out[0]));
 	uint64_t left = elems(n->in[0]);
-	if (n->step->rows && !packed_fits(n, &left))
+	if (n->step->rows && (n->step->op != SUF_matmul || !packed_fits(n, &left)))
 		check_fail(c, n, "rows of '%s', of %lld elements with their zeros, do not fit it and the product", n->in[0]->name, (long long)n->step->c);
 	else if (!inside(m->a0, 4, a, m->sa, left))
 		check_fail(c, n, "the product leaves the operand '%s'", n->in[0]->name);
@@ -160,7 +160,23 @@ check_rows(struct checker *c, const struct node *n)
 		           (unsigned long long)a, (unsigned long long)b, (unsigned long long)out);
 }
 
-/* Shares of masks that step normsq hands on: as wide as the product's ring asks for. */
+static const struct val *
+unalias(const struct val *v)
+{
+	while (!v->def && v->alias)
+		v = v->alias;
+	return v;
+}
+
+/* Is operand k the result of that number of step normsq, on the x that is operand 1 here? */
+static bool
+from_squares(const struct node *n, int k, int result)
+{
+	const struct val *v = unalias(n->in[k]);
+	return v->def && v->def->step && v->def->step->op == SUF_normsq && v->def->out[result] == v && unalias(v->def->in[0]) == unalias(n->in[1]);
+}
+
+/* Shares of masks that step normsq hands on: of the same x, as wide as the product's ring asks for; those of top bits are wide enough then. */
 static bool
 norm_fits(const struct node *n)
 {
@@ -169,7 +185,7 @@ norm_fits(const struct node *n)
 	if (s->op == SUF_normsq)
 		return s->n >= 3 && s->n <= 31 && s->m >= 1 && ring <= 64 && s->b + 1 >= ring && s->b >= s->n && s->b <= 64;
 	return s->m >= 1 && s->n == ring && ring <= 64 && s->b >= 3 && s->b < s->n && s->b == n->in[1]->type.bits && n->in[2]->type.bits >= s->n &&
-	       n->in[3]->type.bits + s->b >= s->n && elems(n->in[2]) == s->count && elems(n->in[3]) == s->count;
+	       from_squares(n, 2, 1) && from_squares(n, 3, 2) && elems(n->in[2]) == s->count && elems(n->in[3]) == s->count;
 }
 
 static bool
@@ -314,10 +330,10 @@ void
 check_bounds(struct checker *c, const struct node *n)
 {
 	switch (n->step->op) {
-	case SUF_lin: case SUF_mulc: case SUF_addc: case SUF_mul: check_map(c, n); break;
+	case SUF_lin: case SUF_mulc: case SUF_addc: case SUF_mul: case SUF_wscale: check_map(c, n); break;
 	case SUF_addx: check_map(c, n); check_factors(c, n); break;
 	case SUF_shiftmul: check_map(c, n); check_shifted(c, n, elems(n->out[0]), 2); break;
-	case SUF_matmul: check_mm(c, n); break;
+	case SUF_matmul: case SUF_wmul: case SUF_wshare: check_mm(c, n); break;
 	case SUF_row_sum: case SUF_row_lin: case SUF_row_diff: case SUF_row_next: case SUF_tril: case SUF_untril: case SUF_sqsum: case SUF_normsq: case SUF_normmul: check_rows(c, n); break;
 	case SUF_shiftsq: check_rows(c, n); check_shifted(c, n, elems(n->in[0]), 1); break;
 	case SUF_lutc: case SUF_selshift: case SUF_trunc: case SUF_sext: check_lengths(c, n); check_bits(c, n, 1, n->nin); break;

@@ -20,7 +20,7 @@ bool
 check_exps(const struct suf_step *s)
 {
 	return between(s->b, 1, 6) && between(s->n - s->b, 0, 16) && between(s->ca, 0, 32) && between(s->c, -(INT64_C(1) << 32), INT64_C(1) << 32) &&
-	       between(s->cb, 0, (1 << 18) - 1) && factor_fits((unsigned)(s->n - s->b), s->ca, s->cb & 0xff) && s->m >= 1 && s->s <= 128 && s->m + s->s <= SUF_WIDE;
+	       between(s->cb, 0, (1 << 18) - 1) && factor_fits((unsigned)(s->n - s->b), s->ca, s->cb & 0xff) && between(s->m, 1, 64) && s->s <= 128;
 }
 
 bool

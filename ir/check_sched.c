@@ -5,7 +5,7 @@
  * Security rests on these rules: a step id labels one set of streams, so ids are
  * unique; every SHARED value has a pad as wide as its ring (steps.def, PADS);
  * only `open` makes a SHARED value MASKED, at most once, in place; a protocol
- * step reads masked values and weights only, and results without pads (RESULT)
+ * step reads masked values and weights only, shares and results without pads (RESULT)
  * where it TAKES them; nothing else reads those; nothing is read from an opening
  * before its round is exchanged.
  */
@@ -127,7 +127,7 @@ check_protocol(struct checker *c, const struct node *n)
 	for (int k = 0; k < n->nin; k++) {
 		enum sec sec = n->in[k]->type.sec;
 		const enum sec want = sec_of(suf_operand_form(s, k));
-		bool weight = sec == SEC_WEIGHT && ((s->op == SUF_matmul && k > 0) || ((s->op == SUF_mul || s->op == SUF_shiftmul) && k == 1));
+		bool weight = sec == SEC_WEIGHT && (((s->op == SUF_matmul || s->op == SUF_wshare) && k > 0) || ((s->op == SUF_mul || s->op == SUF_shiftmul) && k == 1));
 		if (sec != want && !weight)
 			check_fail(c, n, "operand '%s' is %s, expected %s", n->in[k]->name, ir_sec_name[sec], ir_sec_name[want]);
 	}
@@ -144,6 +144,38 @@ check_protocol(struct checker *c, const struct node *n)
 			           (unsigned long long)count, bits, (unsigned long long)ir_wire_count(n->out[k]), n->out[k]->type.bits);
 	}
 	check_pads(c, n);
+}
+
+static bool
+takes_public(const struct suf_step *s)
+{
+	return s->op == SUF_wmul || s->op == SUF_wscale || s->op == SUF_wshare;
+}
+
+/* Factor and bias are weights, of as many bits as the result or more, and no secret. */
+static void
+check_public(struct checker *c, const struct node *n)
+{
+	if (!c->p->public_weights)
+		check_fail(c, n, "a product with public weights in a program whose weights are masked");
+	for (int k = 1; k < n->nin; k++)
+		if (n->in[k]->type.sec != SEC_WEIGHT || n->in[k]->type.bits < n->step->m)
+			check_fail(c, n, "operand '%s' is %s of %d bits, expected weight of %d or more", n->in[k]->name, ir_sec_name[n->in[k]->type.sec],
+			           n->in[k]->type.bits, n->step->m);
+	if (n->step->m > n->step->n)
+		check_fail(c, n, "a product of %d bits from an operand of %d", n->step->m, n->step->n);
+	if ((n->step->op == SUF_wshare) != n->step->define_last)
+		check_fail(c, n, "define_last=%d: the mask of a shared value times a matrix, and of no other such product, is more than the pads", n->step->define_last);
+}
+
+/* wmul, wscale: local on a masked value. */
+static void
+check_public_local(struct checker *c, const struct node *n)
+{
+	const struct val *in[2] = { n->in[0], n->out[0] };
+	for (int k = 0; k < 2; k++)
+		if (in[k]->type.sec != SEC_MASKED)
+			check_fail(c, n, "'%s' is %s, expected masked", in[k]->name, ir_sec_name[in[k]->type.sec]);
 }
 
 static void
@@ -369,8 +401,12 @@ check_sched(struct checker *c)
 			check_local(c, n);
 		else if (form == FORM_SHARED)
 			check_protocol(c, n);
+		else if (takes_public(n->step))
+			check_public_local(c, n);
 		else
 			check_message(c, n);
+		if (takes_public(n->step))
+			check_public(c, n);
 		check_numbers(c, n);
 		check_views(c, n);
 		check_bounds(c, n);

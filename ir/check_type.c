@@ -52,14 +52,15 @@ check_dtype(struct checker *c, const struct node *n)
 		check_fail(c, n, "the elements of the result are %s, expected %s", ir_dtype_name[n->out[0]->dtype], ir_dtype_name[want]);
 }
 
-/* in[k] has the fraction of the result and no smaller width: a value mod 2^n is one mod any smaller power; public constants need no width. */
+/* in[k] has the width and the fraction of the result; of values with formats of their own no smaller width: a value mod 2^n is one mod
+ * any smaller power.  Public constants need no width. */
 static void
 same_format(struct checker *c, const struct node *n, int k)
 {
 	struct type a = n->in[k]->type, r = n->out[0]->type;
 	if (a.frac != r.frac)
 		check_fail(c, n, "'%s' has %d fraction bits, the result has %d", n->in[k]->name, a.frac, r.frac);
-	if (a.bits < r.bits && (a.sec != SEC_PUBLIC || a.bits))
+	if ((c->p->mixed ? a.bits < r.bits : a.bits != r.bits) && (a.sec != SEC_PUBLIC || a.bits))
 		check_fail(c, n, "'%s' has %d ring bits, the result has %d", n->in[k]->name, a.bits, r.bits);
 }
 
@@ -70,7 +71,7 @@ check_product(struct checker *c, const struct node *n)
 	if (a.frac + b.frac != r.frac)
 		check_fail(c, n, "a product of %d and %d fraction bits has %d", a.frac, b.frac, r.frac);
 	for (int k = 0; k < n->nin; k++)
-		if (n->in[k]->type.bits < r.bits && (n->in[k]->type.sec != SEC_PUBLIC || n->in[k]->type.bits))
+		if ((c->p->mixed ? n->in[k]->type.bits < r.bits : n->in[k]->type.bits != r.bits) && (n->in[k]->type.sec != SEC_PUBLIC || n->in[k]->type.bits))
 			check_fail(c, n, "'%s' has %d ring bits, the result has %d", n->in[k]->name, n->in[k]->type.bits, r.bits);
 	if (n->nin > 2 && n->in[2]->type.frac != r.frac)
 		check_fail(c, n, "the bias '%s' has %d fraction bits, the product has %d", n->in[2]->name, n->in[2]->type.frac, r.frac);

@@ -21,7 +21,7 @@ enum stage { STAGE_FLOAT, STAGE_RING, STAGE_GATE, STAGE_SCHED };
 enum dtype { DT_F32, DT_I64, DT_BOOL };
 
 /* Who knows a value.  PUBLIC: everybody, it is part of the program text.
- * WEIGHT: a constant of the model owner.  SECRET: depends on an input (stages
+ * WEIGHT: a constant of the model owner, not in the text.  SECRET: depends on an input (stages
  * FLOAT to GATE).  At stage SCHED a secret value has a form: MASKED, both
  * parties know x + r and the dealer knows r; SHARED, additive shares of x + r
  * with r known to the dealer (an "offset share"); EXACT, shares of x itself,
@@ -112,6 +112,7 @@ struct prog {                /* the one data structure every pass takes */
 	const struct choice *choice; /* what pass bind chose among several gates, and what else there was; NULL: no choice (passes/choose.h) */
 	uint32_t next_id;        /* next step id (labels of streams); starts at 1 */
 	bool joins;              /* SCHED, until pass join_open: it may move local steps before openings (a gate of another set than sigma is bound) */
+	bool public_weights;     /* everybody knows the weights, the dealer too: --weights=public */
 	bool mixed;              /* RING on: each value has its own format, for gates of the set compact */
 	int nrounds;             /* SCHED */
 	uint64_t wire_elems;     /* SCHED: size of the wire buffer, elements */

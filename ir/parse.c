@@ -392,10 +392,20 @@ definition(struct parser *ps)
 
 /* ---- the whole ------------------------------------------------------------ */
 
+/* Once there are steps they are for masked weights or for public ones, as the text says. */
+static void
+weights_setting(struct parser *ps, bool written)
+{
+	if (ps->p->stage == STAGE_SCHED && ps->p->public_weights && !written)
+		lex_fail(&ps->lx, "the program was made for masked weights: for --weights=public give the model");
+	ps->p->public_weights |= written;
+}
+
 static void
 header(struct parser *ps, const struct options *opt)
 {
 	struct lexer *lx = &ps->lx;
+	bool public_weights = false;
 	lex_expect(lx, "sufc-ir");
 	if (lex_int(lx, 1, 1) != 1)
 		return;
@@ -416,7 +426,10 @@ header(struct parser *ps, const struct options *opt)
 			ps->p->next_id = (uint32_t)lex_int(lx, 0, UINT32_MAX);
 		else if (lex_accept(lx, "joins"))
 			ps->p->joins = true;
-		else if (lex_accept(lx, "mixed"))
+		else if (lex_accept(lx, "weights")) {
+			lex_expect(lx, "public");
+			public_weights = true;
+		} else if (lex_accept(lx, "mixed"))
 			ps->p->mixed = true;
 		else if (lex_accept(lx, "rounds"))
 			ps->p->nrounds = (int)lex_int(lx, 0, INT32_MAX);
@@ -425,6 +438,7 @@ header(struct parser *ps, const struct options *opt)
 		else
 			break;
 	}
+	weights_setting(ps, public_weights);
 	if (lx->kind != T_END)
 		lex_take(lx, T_LINE, "the end of the line");
 }

@@ -475,6 +475,8 @@ print(const struct prog *p, FILE *to, bool hashed)
 	}
 	if (p->next_id > 1)
 		fprintf(to, " next_id %u", p->next_id);
+	if (p->public_weights)
+		fputs(" weights public", to);
 	if (p->mixed && p->stage != STAGE_SCHED)
 		fputs(" mixed", to);
 	if (p->joins)

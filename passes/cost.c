@@ -33,12 +33,24 @@ static void add(struct cost_row *row, const struct suf_cost *c)
 	row->words += c->words;
 }
 
+enum suf_space space_of(const struct prog *p, const struct val *v)
+{
+	return !v->data ? SUF_WIRE : p->public_weights ? SUF_PUBLIC : SUF_WEIGHT;
+}
+
+const char *weights_label(const struct prog *p) { return p->public_weights ? "public" : "masked"; }
+
+const char *weights_words(bool public_weights)
+{
+	return public_weights ? "public (everybody knows the weights, nobody but its owner the input)" : "masked (neither party knows weights or input)";
+}
+
 /* The step as the runtime sees it, but for places. */
-struct suf_step cost_step(const struct node *n)
+struct suf_step cost_step(const struct prog *p, const struct node *n)
 {
 	struct suf_step s = *n->step;
 	for (int k = 0; k < n->nin; k++)
-		s.in[k].space = n->in[k]->data ? SUF_WEIGHT : SUF_WIRE;
+		s.in[k].space = space_of(p, n->in[k]);
 	for (int k = 0; k < n->nout; k++)
 		s.out[k].space = SUF_WIRE;
 	return s;
@@ -79,7 +91,7 @@ void prog_cost(const struct prog *p, struct cost *c)
 			BUG("the cost of a program that is not scheduled");
 		for (; round < n->round; round++)
 			suf_plan_round(&plan);
-		struct suf_step step = cost_step(n);
+		struct suf_step step = cost_step(p, n);
 		struct suf_cost s = suf_step_cost(&step, output_to);
 		int k = class_of(c, n->klass ? n->klass : "other");
 		suf_plan_step(&plan, &step, output_to);

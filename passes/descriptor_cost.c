@@ -34,7 +34,7 @@ add_steps(const struct prog *p, struct desc_cost *c)
 	for (const struct node *n = p->first; n; n = n->next) {
 		if (n->step->op == SUF_input || n->step->op == SUF_output)
 			continue;
-		const struct suf_step s = cost_step(n);
+		const struct suf_step s = cost_step(p, n);
 		const struct suf_cost k = suf_step_cost(&s, 1);
 		c->key += (double)(k.key[0] + k.key[1]) / 2 / COUNT;
 		c->sent += (double)(k.sent[0] + k.sent[1]) / 2 / COUNT;

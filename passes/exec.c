@@ -48,9 +48,9 @@ static enum suf_err body(struct suf_run *r)
 	return SUF_OK;
 }
 
-static struct suf_ref ref_of(const struct val *v)
+static struct suf_ref ref_of(const struct prog *p, const struct val *v)
 {
-	return (struct suf_ref){ v->data ? SUF_WEIGHT : SUF_WIRE, v->slot };
+	return (struct suf_ref){ space_of(p, v), v->slot };
 }
 
 static void add_steps(struct exec *e, const struct prog *p)
@@ -66,9 +66,9 @@ static void add_steps(struct exec *e, const struct prog *p)
 		*s = *n->step;
 		s->klass = n->klass ? n->klass : "other";
 		for (int k = 0; k < n->nin; k++)
-			s->in[k] = ref_of(n->in[k]);
+			s->in[k] = ref_of(p, n->in[k]);
 		for (int k = 0; k < n->nout; k++)
-			s->out[k] = ref_of(n->out[k]);
+			s->out[k] = ref_of(p, n->out[k]);
 		if (n->nout)
 			e->made[s->id] = n->out[0];
 		e->round[e->nstep++] = n->round;
@@ -146,7 +146,7 @@ struct exec *exec_new(struct prog *p)
 	add_weights(e, p);
 	e->prog.name = p->name;
 	e->prog.gates = gates_label(p);
-	e->prog.weights = "masked";
+	e->prog.weights = weights_label(p);
 	e->prog.wire_elems = p->wire_elems;
 	e->prog.output_to = (uint8_t)(p->opt ? p->opt->output_to : 1);
 	e->prog.nrounds = (uint32_t)p->nrounds;

@@ -54,7 +54,7 @@ static void *act(void *arg)
 	return NULL;
 }
 
-/* W + r_W for every weight. */
+/* W + r_W for every weight; r_W = 0 where everybody knows it. */
 static uint64_t **mask_weights(struct exec *e, const struct exec_seeds *s)
 {
 	struct suf_run *r = calloc(1, sizeof *r);
@@ -68,7 +68,7 @@ static uint64_t **mask_weights(struct exec *e, const struct exec_seeds *s)
 		hat[k] = malloc((n + 1) * sizeof *hat[k]);
 		if (!hat[k])
 			BUG("no memory for %zu masked weights", n);
-		run_weight_mask(r, (struct suf_ref){ SUF_WEIGHT, k }, 0, n, t->bits, hat[k]);
+		run_weight_mask(r, (struct suf_ref){ suf_public_weights(&e->prog) ? SUF_PUBLIC : SUF_WEIGHT, k }, 0, n, t->bits, hat[k]);
 		for (size_t i = 0; i < n; i++)
 			hat[k][i] = (hat[k][i] + e->value[k][i]) & ring_mask(t->bits);
 	}
@@ -125,6 +125,8 @@ static enum suf_err join(struct exec *e, struct actor a[3], uint64_t **hat, uint
 {
 	pthread_t thread[3];
 	int started = 0;
+	if (suf_public_weights(&e->prog))
+		a[DEALER].run.weight = (const uint64_t *const *)e->value;
 	for (int p = 0; p < 2; p++) {
 		a[p].run.weight = (const uint64_t *const *)hat;
 		a[p].run.input = p == 1 ? (const uint64_t *const *)in : NULL;

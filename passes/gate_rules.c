@@ -8,11 +8,12 @@
  *     node    /layer.[0-3]/?*   sigma
  *     value   /layer.0/mix      auto
  *     fold_affine
+ *     own_formats
  *
  * A set stands for its gate of the operation at hand, if it has one; SET.GATE
  * for this gate; auto for one that pass bind chooses.  A value is the result of
  * an operation: its name is unique, that of a node is not.  fold_affine lets that
- * pass fold norms.  Names are compared
+ * pass fold norms; own_formats gives each value a format of its own, for gates of the set compact.  Names are compared
  * as they are, then as patterns (fnmatch).
  */
 #include <errno.h>
@@ -22,7 +23,7 @@
 #include "passes/gate_rules.h"
 
 enum { MAX_HINTS = 5 };
-static const char FOLD[] = "fold_affine";
+static const char FOLD[] = "fold_affine", MIXED[] = "own_formats";
 enum rule_kind { RULE_OP, RULE_NODE, RULE_VALUE };
 
 struct rule {
@@ -216,7 +217,7 @@ static void read_line(struct reader *r, char *text)
 {
 	struct rule rule = { .kind = RULE_OP };
 	text = trim(text);
-	if (!*text || *text == '#' || !strcmp(text, FOLD))
+	if (!*text || *text == '#' || !strcmp(text, FOLD) || !strcmp(text, MIXED))
 		return;
 	size_t n = strcspn(text, " \t");
 	char *rest = trim(text[n] ? text + n + 1 : text + n);
@@ -351,7 +352,8 @@ struct gate_rules *gate_rules_read(struct prog *p, const char *path)
 	return r.ok ? g : NULL;
 }
 
-bool gate_rules_fold(const char *path)
+/* A line of this one word */
+static bool says(const char *path, const char *word)
 {
 	FILE *f = fopen(path, "r");
 	char *text = NULL;
@@ -360,12 +362,22 @@ bool gate_rules_fold(const char *path)
 	for (ssize_t n; f && (n = getline(&text, &cap, f)) >= 0;) {
 		while (n && strchr("\n\r", text[n - 1]))
 			text[--n] = 0;
-		found |= !strcmp(trim(text), FOLD);
+		found |= !strcmp(trim(text), word);
 	}
 	free(text);
 	if (f)
 		fclose(f);
 	return found;
+}
+
+bool gate_rules_fold(const char *path)
+{
+	return says(path, FOLD);
+}
+
+bool gate_rules_mixed(const char *path)
+{
+	return says(path, MIXED);
 }
 
 /* ---- writing ---------------------------------------------------------------------------------- */
@@ -417,6 +429,8 @@ void gate_rules_write(const struct prog *p, FILE *to)
 	fprintf(to, "# Gates of the model \"%s\": rules for operations, then for nodes and values; later ones win, and values over nodes.\n", p->name);
 	if (gates_wants_folding(p->opt))
 		fprintf(to, "%s\n", FOLD);
+	if (p->mixed)
+		fprintf(to, "%s\n", MIXED);
 	for (int op = 0; op < N_OP; op++)
 		if (has_choice((enum op)op) && (same[op] = one_gate(p, (enum op)op, &gate)) && gate)
 			fprintf(to, "op %s %s.%s\n", op_desc[op].name, gate->set, gate->name);

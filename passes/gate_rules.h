@@ -15,6 +15,7 @@ const struct gate *gate_rules_pick(const struct gate_rules *, const struct node 
 const char *gate_rules_default(const struct gate_rules *);
 /* Does the file ask for norms without gamma and beta (pass fold_affine)?  False, too, if it cannot be read. */
 bool gate_rules_fold(const char *path);
+bool gate_rules_mixed(const char *path);         /* does it give each value a format of its own? */
 /* Stage GATE: a file that chooses the same gates again. */
 void gate_rules_write(const struct prog *, FILE *);
 

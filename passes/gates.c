@@ -48,7 +48,14 @@ gate_is_mixed(const char *set)
 bool
 gates_wants_mixed(const struct options *opt)
 {
-	return opt && opt->gates && gate_is_mixed(opt->gates);
+	return opt && opt->gates && (gate_is_mixed(opt->gates) || (gates_is_file(opt->gates) && gate_rules_mixed(opt->gates)));
+}
+
+bool
+gates_may_be_mixed(const struct options *opt)
+{
+	const bool one_format = opt && (opt->ring_bits || opt->frac_bits);
+	return gates_wants_mixed(opt) || (!one_format && (!opt || !opt->gates || !strcmp(opt->gates, "auto")));
 }
 
 bool

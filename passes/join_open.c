@@ -16,6 +16,9 @@
  * end in one narrow opening.  That one reveals less: top bits of what would be opened, under the same pads.  It rounds by
  * the shares instead of the masked value, so shares have to have uniform low bits (an odd factor, or one term with one).
  *
+ * And a product with a public matrix of a value that is opened for it alone is taken on the shares, where its result has no
+ * more bits (step wshare, which gives the result pads of its own).
+ *
  * Left alone: a value that anything else reads, an output among them; operands
  * that are masked otherwise (weights; inputs and results of local steps, but for addx); narrow
  * openings, which round; values that are marked (pad_step), since the mask of a
@@ -244,7 +247,8 @@ rounds_well(struct val *v)
 		const struct node *n = unalias(v)->def;
 		const struct suf_step *s = n->step;
 		switch (s->op) {
-		case SUF_matmul: case SUF_mul: case SUF_gapext: return true;
+		case SUF_matmul: case SUF_mul: case SUF_gapext: case SUF_wshare:
+		case SUF_cellfix: case SUF_trig: case SUF_exps: case SUF_normmul: case SUF_bitmul: return true;
 		case SUF_lin: case SUF_row_lin: case SUF_addx:
 			if (s->ca & 1)
 				break;
@@ -286,6 +290,28 @@ narrow(struct prog *p, struct node *n)
 	ir_remove(p, n);
 }
 
+/* ---- public matrices ------------------------------------------------------------------------ */
+
+/* A product with a public matrix of what is opened for it alone, where its result takes no more bits. */
+static bool
+shares_product(const struct facts *f, const struct node *n)
+{
+	const struct node *open = n->step->op == SUF_wmul ? opening(n->in[0]) : NULL;
+	return open && may_move(f, open, 1) && rounds_well(open->in[0]) && n->step->count * n->step->m <= opened_bits(open);
+}
+
+/* Each party multiplies its share; the result is opened behind, under pads of its own. */
+static void
+multiply_shares(struct prog *p, struct node *n, const struct facts *f)
+{
+	struct node *open = opening(n->in[0]);
+	ir_set_in(p, n, 0, open->in[0]);
+	n->step->op = SUF_wshare;
+	n->step->define_last = 1;
+	f->uses[open_result(p, n, open)->step->id] = f->uses[n->step->id];
+	drop(p, open);
+}
+
 bool
 pass_join_open(struct prog *p)
 {
@@ -299,6 +325,8 @@ pass_join_open(struct prog *p)
 			join(p, n, &f);
 		else if (share >= 0)
 			add_to_share(p, n, share, &f);
+		else if (f.shifts && shares_product(&f, n))
+			multiply_shares(p, n, &f);
 		set_round(&f, n);
 		next = n->next;
 		if (f.shifts && narrows(&f, n))

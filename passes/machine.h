@@ -30,6 +30,7 @@ struct machine {
 };
 
 double step_elements(const struct suf_step *);   /* what .elem counts */
+bool step_is_product(enum suf_op);               /* of matrices */
 
 /* path NULL: the user's cache folder.  machine_load takes reference constants when there is no file there; machine_note says so on
  * standard error.  False: an error was printed (a file that cannot be read, or is no such file). */

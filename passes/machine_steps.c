@@ -16,7 +16,7 @@
 #include "kernels/trig.h"
 #include "passes/machine.h"
 
-enum { REPS = 7, MANY = 1 << 15, FEW = 8, SMALL = 512, SMALL_REPEAT = 100, ROW = 128, BITS = 50, BIG_RUN = 40 << 20 };
+enum { REPS = 7, MANY = 1 << 15, FEW = 8, SMALL = 512, SMALL_REPEAT = 100, ROW = 128, BITS = 50, BIG_RUN = 40 << 20, NUMBERS = 768 * 128 };
 enum { AT_VALUE = 0, AT_BIT = 16 * MANY, AT_OUT = 32 * MANY, AT_OUT2 = 48 * MANY, WIRES = 64 * MANY };
 
 /* One step under measurement, and what it points to. */
@@ -27,7 +27,8 @@ struct trial {
 	struct suf_mm mm;
 	struct suf_rows rows;
 	struct suf_table table;
-	int64_t *number;                 /* of the table */
+	int64_t *number;                 /* of the table; public weights */
+	const uint64_t *weight[1];
 	int repeat;                      /* steps of one measurement: small ones vanish in the cost of the clock */
 	double ns[REPS];
 };
@@ -57,10 +58,12 @@ double machine_median(double *v, int n)
 	return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
 }
 
+bool step_is_product(enum suf_op op) { return op == SUF_matmul || op == SUF_wmul || op == SUF_wshare; }
+
 double step_elements(const struct suf_step *s)
 {
 	double count = (double)s->count, na = (double)s->na, nb = (double)s->nb;
-	if (s->op == SUF_matmul || s->op == SUF_mul || s->op == SUF_sqsum || s->op == SUF_shiftsq)
+	if (step_is_product(s->op) || s->op == SUF_mul || s->op == SUF_sqsum || s->op == SUF_shiftsq)
 		return count + na + nb;
 	if (s->op == SUF_exps)
 		return (double)(s->na << s->b) * suf_limbs((unsigned)s->m + s->s);
@@ -110,7 +113,7 @@ static enum suf_err body(struct suf_run *r)
 	return e;
 }
 
-static enum suf_err prepare(struct suf_run *r, const uint8_t *key, size_t key_bytes)
+static enum suf_err prepare(struct suf_run *r, struct trial *t, const uint8_t *key, size_t key_bytes)
 {
 	struct prg_seed seed[5];
 	enum suf_err e = prg_os_random(seed, sizeof seed);
@@ -120,6 +123,8 @@ static enum suf_err prepare(struct suf_run *r, const uint8_t *key, size_t key_by
 	}
 	prg_stream_init(&r->client, &seed[4]);
 	r->party = 1;
+	t->weight[0] = (const uint64_t *)(const void *)t->number;
+	r->weight = t->weight;
 	if (!e && r->mode == RUN_PARTY)
 		e = r->plan.total.key[1] > key_bytes ? SUF_ENOMEM : suf_source_memory(&r->key, key, key_bytes);
 	for (int p = 0; p < 2 && !e && r->mode == RUN_DEAL; p++)
@@ -134,7 +139,7 @@ static enum suf_err time_in(struct trial *t, enum run_mode mode, const uint8_t *
 		return SUF_ENOMEM;
 	enum suf_err e = run_init(r, &t->prog, mode);
 	if (!e)
-		e = prepare(r, key, key_bytes);
+		e = prepare(r, t, key, key_bytes);
 	if (!e)
 		e = run_start(r);
 	suf_source_close(r->key);
@@ -206,6 +211,7 @@ static void make(struct trial *t, enum suf_op op, uint64_t count, unsigned b)
 	                        .in = { at(AT_VALUE), at(AT_VALUE + count), at(AT_VALUE + 2 * count) }, .out = { at(AT_OUT), at(AT_OUT2) }, .klass = "other" };
 	switch (op) {
 	case SUF_lin: case SUF_mul: case SUF_addx: set_map(t, count); break;
+	case SUF_wscale: s->in[1] = (struct suf_ref){ SUF_PUBLIC, 0 }; set_map(t, count); break;
 	case SUF_shift: s->s = 12; s->m = BITS - 12; s->nb = 0; break;
 	case SUF_mulc: case SUF_addc: set_map(t, count); set_table(t, (uint32_t)count); break;
 	case SUF_row_sum: case SUF_row_lin: case SUF_row_diff: case SUF_row_next: case SUF_tril: case SUF_untril: case SUF_sqsum:
@@ -281,14 +287,15 @@ static void make(struct trial *t, enum suf_op op, uint64_t count, unsigned b)
 	}
 }
 
-static void make_product(struct trial *t, uint32_t rows, uint32_t inner, uint32_t cols, unsigned bits)
+static void make_product(struct trial *t, enum suf_op op, uint32_t rows, uint32_t inner, uint32_t cols, unsigned bits)
 {
-	make(t, SUF_matmul, (uint64_t)rows * cols, 0);
+	make(t, op, (uint64_t)rows * cols, 0);
 	t->mm = (struct suf_mm){ .batch = 1, .bh = 1, .rows = rows, .inner = inner, .cols = cols, .sa = { 0, 0, inner, 1 }, .sb = { 0, 0, cols, 1 } };
 	t->step.na = (uint64_t)rows * inner;
 	t->step.nb = (uint64_t)inner * cols;
 	t->step.n = t->step.m = (uint8_t)bits;
-	t->step.in[1] = at(AT_VALUE + t->step.na);
+	t->step.in[1] = op == SUF_matmul ? at(AT_VALUE + t->step.na) : (struct suf_ref){ SUF_PUBLIC, 0 };
+	t->step.define_last = op == SUF_wshare;
 	t->step.in[2] = (struct suf_ref){ SUF_NONE, 0 };
 	t->step.mm = &t->mm;
 }
@@ -354,19 +361,19 @@ static void tree_kind(struct lab *l, struct machine *m, enum suf_op op, uint64_t
 	finish(m, op, &a, &small);
 }
 
-static void matrix_kind(struct lab *l, struct machine *m)
+static void matrix_kind(struct lab *l, struct machine *m, enum suf_op op)
 {
 	struct timing t[4];
-	make_product(&l->t, 128, 768, 128, 50);
+	make_product(&l->t, op, 128, 768, 128, 50);
 	t[0] = timed(l);
-	make_product(&l->t, 16, 48, 48, 50);
+	make_product(&l->t, op, 16, 48, 48, 50);
 	t[1] = timed(l);
-	make_product(&l->t, 2, 2, 2, 50);
+	make_product(&l->t, op, 2, 2, 2, 50);
 	t[2] = timed(l);
-	make_product(&l->t, 128, 768, 128, 64);
+	make_product(&l->t, op, 128, 768, 128, 64);
 	t[3] = timed(l);
 	for (int k = 0; k < 2; k++) {
-		struct step_rate *r = rate_of(m, k, SUF_matmul);
+		struct step_rate *r = rate_of(m, k, op);
 		double large, thin;
 		*r = (struct step_rate){ .fixed = t[2].ns[k], .prg = m->stream_ns };
 		large = t[0].ns[k] - r->fixed - r->prg * t[0].prg[k];
@@ -375,8 +382,9 @@ static void matrix_kind(struct lab *l, struct machine *m)
 		r->mul = positive(large * t[1].elem - thin * t[0].elem) / (t[0].mul[k] * t[1].elem - t[1].mul[k] * t[0].elem);
 		r->elem = positive(large - r->mul * t[0].mul[k]) / t[0].elem;
 	}
-	const struct step_rate *r = &m->eval[SUF_matmul];
-	m->wide = r->mul > 0 ? positive(t[3].ns[1] - r->fixed - r->elem * t[3].elem - r->prg * t[3].prg[1]) / (r->mul * t[3].mul[1]) : 1;
+	const struct step_rate *r = &m->eval[op];
+	if (op == SUF_matmul)
+		m->wide = r->mul > 0 ? positive(t[3].ns[1] - r->fixed - r->elem * t[3].elem - r->prg * t[3].prg[1]) / (r->mul * t[3].mul[1]) : 1;
 }
 
 /* ---- kernels ------------------------------------------------------------------------------- */
@@ -420,7 +428,7 @@ static void border_kinds(struct machine *m)
 static bool all_kinds(struct lab *l, struct machine *m)
 {
 	static const enum suf_op plain[] = { SUF_lin, SUF_mulc, SUF_addc, SUF_row_sum, SUF_row_lin, SUF_row_diff, SUF_row_next, SUF_tril, SUF_untril,
-	                                     SUF_shift, SUF_addx, SUF_mul, SUF_sqsum, SUF_trunc, SUF_sext, SUF_gapext, SUF_cutfix, SUF_tabmul, SUF_selshift, SUF_select, SUF_lutsign, SUF_lin4, SUF_bitdot,
+	                                     SUF_shift, SUF_addx, SUF_mul, SUF_wscale, SUF_sqsum, SUF_trunc, SUF_sext, SUF_gapext, SUF_cutfix, SUF_tabmul, SUF_selshift, SUF_select, SUF_lutsign, SUF_lin4, SUF_bitdot,
 	                                     SUF_shiftmul, SUF_shiftsq, SUF_pieces, SUF_cellfix, SUF_normsq, SUF_normmul, SUF_bitmul, SUF_exps, SUF_trig };
 	for (size_t k = 0; k < sizeof plain / sizeof plain[0]; k++)
 		plain_kind(l, m, plain[k]);
@@ -430,7 +438,9 @@ static bool all_kinds(struct lab *l, struct machine *m)
 	tree_kind(l, m, SUF_lut, MANY / 16, 8, 13);
 	tree_kind(l, m, SUF_lutc, MANY / 16, 8, 13);
 	tree_kind(l, m, SUF_cells, MANY / 2, 8, 10);
-	matrix_kind(l, m);
+	matrix_kind(l, m, SUF_matmul);
+	matrix_kind(l, m, SUF_wmul);
+	matrix_kind(l, m, SUF_wshare);
 	border_kinds(m);
 	return l->err == SUF_OK;
 }
@@ -440,10 +450,10 @@ bool machine_measure_steps(struct machine *m, char *text)
 	struct lab l = { .key = malloc(BIG_RUN), .key_bytes = BIG_RUN };
 	uint64_t *word = calloc(MANY, sizeof *word);
 	uint8_t *packed = calloc(MANY, 8);
-	l.t.number = calloc(MANY, sizeof *l.t.number);
+	l.t.number = calloc(NUMBERS, sizeof *l.t.number);
 	l.t.prog = (struct suf_program){ .name = "calibration", .gates = "none", .weights = "masked", .wire_elems = WIRES, .output_to = 1,
 	                                 .pack = packs, .npack = sizeof packs / sizeof packs[0], .body = body };
-	bool ok = l.key && word && packed && l.t.number && !prg_os_random(l.key, BIG_RUN) && !prg_os_random(l.t.number, MANY * sizeof *l.t.number);
+	bool ok = l.key && word && packed && l.t.number && !prg_os_random(l.key, BIG_RUN) && !prg_os_random(l.t.number, NUMBERS * sizeof *l.t.number);
 	snprintf(text, 256, "no memory or no random numbers for the measurements");
 	if (ok) {
 		kernels(m, word, packed);

@@ -63,6 +63,7 @@ bool gate_is_local(const struct gate *);                     /* the only way to 
 const struct gate *gate_choice(const struct prog *, enum op, int k); /* the k-th gate for it in the sets that cover a model and suit its formats; NULL: no more */
 bool gate_is_mixed(const char *set);                         /* its gates take values that have formats of their own (prog.mixed) */
 bool gates_wants_mixed(const struct options *);
+bool gates_may_be_mixed(const struct options *);             /* or it is still to be chosen (choose_formats.c) */
 bool gates_is_set(const char *text);                         /* a set that covers a model, or "auto"; gates of others go into gates files */
 const char *gates_set(int k);                                /* the k-th set that covers a model; NULL: no more */
 bool gates_is_file(const char *text);                        /* no set: names a file, or looks like a path ('/' or '.') */
@@ -95,5 +96,8 @@ bool float_eval_node(const struct node *, const void *const *in, void *const *ou
 struct cost_row { const char *klass; uint64_t key[2], client_key, sent[2], prg[3], mul_adds[3], words; uint32_t rounds; };
 struct cost { struct cost_row total, klass[8]; int nklass; uint64_t steps, peak[2]; };
 void prog_cost(const struct prog *, struct cost *);
-struct suf_step cost_step(const struct node *);              /* as suf_step_cost wants it: where operands are, but for their places */
+struct suf_step cost_step(const struct prog *, const struct node *); /* as suf_step_cost wants it: where operands are, but for their places */
+enum suf_space space_of(const struct prog *, const struct val *);    /* SCHED */
+const char *weights_label(const struct prog *);              /* "masked", "public": who knows the weights */
+const char *weights_words(bool public_weights);              /* the same for people */
 #endif

@@ -69,26 +69,16 @@ static void spend(struct clock *c, int klass, double ns)
 	c->klass[klass].ms += ns / 1e6;
 }
 
-/* The weight of a product is a weight in the eyes of suf_step_cost only when its place says so. */
-static struct suf_step step_of(const struct node *n)
-{
-	struct suf_step s = *n->step;
-	for (int k = 0; k < n->nin; k++)
-		s.in[k].space = n->in[k]->data ? SUF_WEIGHT : SUF_WIRE;
-	for (int k = 0; k < n->nout; k++)
-		s.out[k].space = SUF_WIRE;
-	return s;
-}
-
 static double step_ns(const struct model *p, const struct step_rate *r, const struct suf_step *s, const struct suf_cost *c, enum suf_role role)
 {
-	double mul = r->mul * (s->op == SUF_matmul && s->n > 52 ? p->m->wide : 1);
+	double mul = r->mul * (step_is_product(s->op) && s->n > 52 ? p->m->wide : 1);
 	return r->fixed + r->elem * step_elements(s) + r->prg * (double)c->prg[role] + mul * (double)c->mul_adds[role];
 }
 
-static void add_step(struct model *p, const struct node *n, uint8_t output_to)
+static void add_step(struct model *p, const struct prog *prog, const struct node *n)
 {
-	const struct suf_step s = step_of(n);
+	const uint8_t output_to = (uint8_t)(prog->opt ? prog->opt->output_to : 1);
+	const struct suf_step s = cost_step(prog, n);
 	const struct suf_cost c = suf_step_cost(&s, output_to);
 	const double read = p->net->streamed ? p->m->pipe_read_ns : p->m->file_read_ns, write = p->net->streamed ? p->m->pipe_write_ns : p->m->file_write_ns;
 	p->dealer += step_ns(p, &p->m->deal[s.op], &s, &c, SUF_DEALER) + write * (double)(c.key[0] + c.key[1]);
@@ -177,7 +167,7 @@ bool predict(const struct prog *prog, const struct machine *m, const struct netw
 	for (const struct node *n = ok ? prog->first : NULL; n; n = n->next) {
 		for (; round < n->round; round++)
 			end_round(p);
-		add_step(p, n, (uint8_t)(prog->opt ? prog->opt->output_to : 1));
+		add_step(p, prog, n);
 	}
 	for (; ok && round < prog->nrounds; round++)
 		end_round(p);

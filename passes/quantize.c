@@ -379,8 +379,14 @@ bool pass_quantize(struct prog *p)
 		return false;
 	}
 	struct quant q = { .prog = p, .frac = (uint8_t)frac };
+	const bool one_format = p->opt && (p->opt->ring_bits || p->opt->frac_bits);
 	p->mixed = gates_wants_mixed(p->opt);
-	if ((!p->opt || !p->opt->gates || !strcmp(p->opt->gates, "auto")) && !choose_formats(p))
+	if (p->mixed && one_format) {
+		diag_error(p->diag, NULL, "one-format", "--ring-bits and --frac-bits ask for one format of all values; the gates of the set compact give each value its own");
+		diag_hint(p->diag, "leave them out, or choose other gates: --gates=suf, --gates=sigma");
+		return false;
+	}
+	if (!p->mixed && gates_may_be_mixed(p->opt) && !choose_formats(p))
 		return false;
 	q.precision = p->mixed ? precision_make(p) : NULL;
 	q.bits = (uint8_t)(p->mixed ? 64 : ring_bits_choose(p, frac));

@@ -188,7 +188,7 @@ static void sweep(struct prog *p, const struct range *seen, bool products)
 		for (int k = 0; k < n->nout; k++) {
 			set_range(n->out[k], range_rule(n, k), source_of(n));
 			if (seen)
-				calibrate(n->out[k], &seen[place_of(place, p->nvals, n->out[k])], gates_wants_mixed(p->opt));
+				calibrate(n->out[k], &seen[place_of(place, p->nvals, n->out[k])], gates_may_be_mixed(p->opt));
 		}
 	}
 }
@@ -221,7 +221,7 @@ bool pass_ranges(struct prog *p)
 			continue;
 		set_range(v, input_range(p, v), RANGE_PROVEN);
 		if (seen)
-			calibrate(v, &seen[i], gates_wants_mixed(p->opt));
+			calibrate(v, &seen[i], gates_may_be_mixed(p->opt));
 	}
 	sweep(p, seen, true);
 	if (ranges_deepen_masks(p))

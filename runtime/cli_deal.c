@@ -17,6 +17,7 @@ static const struct argp_option keygen_option[] = {
 	{ "count", 'n', "N", 0, "how many pairs (1); 0: only the state of the weight mask", 0 },
 	{ "state", 's', "FILE", 0, "seeds of the weight mask, made on first use (DIR/model.state)", 0 },
 	{ "owner", OPT_OWNER, "FILE", 0, "instead: take the seeds from this model.owner", 0 },
+	{ "weights", 'w', "FILE", 0, "public weights: the file that sufc wrote", 0 },
 	{ "new-epoch", OPT_NEW_EPOCH, NULL, 0, "replace the weight mask; weights must be masked again", 0 },
 	{ "outside-client", OPT_OUTSIDE, NULL, 0, "the client is neither party: write DIR/ID.client.key too", 0 },
 	{ "stats", OPT_STATS, "FILE", 0, "write time and bytes as JSON", 0 },
@@ -43,6 +44,7 @@ static error_t parse_keygen(int key, char *arg, struct argp_state *state)
 		k->cfg.count = (uint32_t)v;
 		break;
 	case 's': k->cfg.state = arg; break;
+	case 'w': k->cfg.weights = arg; break;
 	case OPT_OWNER: k->cfg.owner = arg; break;
 	case OPT_NEW_EPOCH: k->cfg.new_epoch = true; break;
 	case OPT_OUTSIDE: k->cfg.outside_client = true; break;
@@ -66,7 +68,7 @@ int cli_keygen(struct cli *c, int argc, char **argv)
 {
 	struct keygen k = { .cfg = { .count = 1 } };
 	struct suf_stats stats;
-	enum suf_err err = cli_parse(c, keygen_option, parse_keygen, "The dealer: makes key pairs.  It sees neither weights nor inputs.", argc, argv, &k);
+	enum suf_err err = cli_parse(c, keygen_option, parse_keygen, "The dealer: makes key pairs.  It sees no inputs, and no weights unless they are public.", argc, argv, &k);
 	if (err || c->done)
 		return cli_fail(c, err);
 	if (k.cfg.dir && mkdir(k.cfg.dir, 0700) != 0 && errno != EEXIST)

@@ -17,7 +17,7 @@ enum {
 static const struct argp_option option[] = {
 	{ "role", 'r', "0|1", 0, "which party this is", 0 },
 	{ "key", 'k', "FILE|fd:N", 0, "this party's key: a file, a FIFO or an open descriptor", 0 },
-	{ "weights", 'w', "FILE", 0, "masked weights; at party 0 plain ones with --owner", 0 },
+	{ "weights", 'w', "FILE", 0, "masked weights; at party 0 plain ones with --owner; public weights: the plain ones", 0 },
 	{ "owner", OPT_OWNER, "FILE", 0, "model.owner: party 0 owns the model, masks it and sends it", 0 },
 	{ "input", 'i', "NAME=X.npy", 0, "party 1: an input (repeat for each)", 0 },
 	{ "output", 'o', "NAME=Y.npy", 0, "the receiver: where an output goes (repeat for each)", 0 },

@@ -23,6 +23,7 @@ struct deal {
 	const struct suf_program *prog;
 	const struct suf_deal_config *cfg;
 	struct suf_stats *stats;
+	uint64_t **weight;                /* public ones */
 	char *state;                      /* path, NULL: kept nowhere */
 	bool state_new;                   /* not saved yet */
 	struct suf_key_head model, head[NSINK];
@@ -79,9 +80,24 @@ static char *join(const char *dir, const char *name, const char *suffix)
 
 /* ---- the state of the weight mask ---------------------------------------------- */
 
+/* No mask: the epoch is the weights'. */
+static enum suf_err open_public(struct deal *d)
+{
+	const struct suf_deal_config *cfg = d->cfg;
+	if (cfg->owner || cfg->state || cfg->new_epoch)
+		return text_fail(d->text, SUF_EUSAGE, "the weights of this program are public: they have no mask, so there is no state, owner or epoch of it");
+	if (cfg->dir && cfg->count == 0)
+		return text_fail(d->text, SUF_EUSAGE, "no keys are wanted, and public weights have no mask to prepare: deal one pair or more");
+	return public_weights_load(d->prog, cfg->weights, d->model.epoch, &d->weight, d->text);
+}
+
 static enum suf_err open_model(struct deal *d)
 {
 	const struct suf_deal_config *cfg = d->cfg;
+	if (suf_public_weights(d->prog))
+		return open_public(d);
+	if (cfg->weights)
+		return text_fail(d->text, SUF_EUSAGE, "%s: the weights of this program are masked: the dealer must not see them", cfg->weights);
 	if (cfg->owner)
 		return model_load(&d->model, d->prog, cfg->owner, d->text);
 	if (!cfg->state && !cfg->dir && d->prog->nweight > 0)
@@ -203,6 +219,7 @@ static enum suf_err run_dealer(struct deal *d, struct suf_run *r)
 	r->client_sink = d->masks;
 	r->outside_client = d->cfg->outside_client;
 	r->session = d->head[0].session;
+	r->weight = (const uint64_t *const *)d->weight;
 	r->trace = after_step;
 	r->trace_arg = d;
 	enum suf_err err = run_start(r);
@@ -297,6 +314,7 @@ enum suf_err suf_deal(const struct suf_program *prog, const struct suf_deal_conf
 		err = save_model(&d);
 	for (uint32_t k = 0; k < count && !err; k++)
 		err = deal_one(&d);
+	arrays_free(d.weight, prog->weight, prog->nweight);
 	prg_wipe(&d.model, sizeof d.model);
 	free(d.state);
 	stats->ms = run_now_ms() - start;

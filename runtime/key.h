@@ -3,7 +3,7 @@
  *
  * Header (fixed size SUF_KEY_HEADER, little-endian): magic "SUFKEY01", kind (party 0, party 1, client,
  * owner), program hash, key id (16 random bytes, the same in all files of one session), session
- * nonce for tree tweaks, the party's seed, the epoch id and the party's model-mask seed, the
+ * nonce for tree tweaks, the party's seed, the epoch id (of public weights: half of their SHA-256) and the party's model-mask seed, the
  * body length in bytes, SHA-256 of the header before it.  A party key that acts for
  * the client too carries the client's seed (flag).
  *

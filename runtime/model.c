@@ -91,8 +91,7 @@ enum suf_err model_save(const struct suf_key_head *h, const char *path, bool rep
 	return err;
 }
 
-/* SHA-256 of all plain values. */
-static bool weights_sum(const struct suf_weights *w, uint8_t to[32])
+bool weights_sum(const struct suf_weights *w, uint8_t to[32])
 {
 	unsigned n = 0;
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
@@ -190,6 +189,8 @@ enum suf_err suf_mask_weights(const struct suf_program *prog, const char *weight
 	struct suf_weights_writer *to = NULL;
 	struct model_masker masker;
 	char ignored[SUF_TEXT];
+	if (suf_public_weights(prog))
+		return text_fail(text, SUF_EUSAGE, "the weights of this program are public: there is nothing to mask; dealer and parties take the file as it is (--weights)");
 	enum suf_err err = model_load(&head, prog, owner, text);
 	if (!err)
 		err = suf_weights_open(&w, weights, text);

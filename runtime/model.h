@@ -19,6 +19,7 @@ SUF_MUST_USE enum suf_err model_save(const struct suf_key_head *, const char *pa
 struct model_masker { enum suf_isa isa; struct prg_stream_key key[2]; };
 void model_masker_init(struct model_masker *, const struct suf_key_head *owner);
 void model_mask(const struct model_masker *, const struct suf_weights *, uint32_t tensor, uint64_t first, size_t count, uint64_t *w_hat);
+bool weights_sum(const struct suf_weights *, uint8_t to[32]);   /* SHA-256 of all plain values; false: out of memory */
 /* Ties the owner's mask to one set of plain weights: the first call writes their SHA-256 to EPOCH.weights beside the owner's file,
  * durably; SUF_EREUSE when others were masked before. */
 SUF_MUST_USE enum suf_err model_bind(const struct suf_key_head *owner, const char *owner_path, const struct suf_weights *, char *text);

@@ -23,7 +23,7 @@ struct party {
 	struct suf_source *key;
 	char *used_dir;
 	struct suf_weights *weights;      /* masked, or plain with owner */
-	uint64_t **w_hat;                 /* made or received here; else NULL */
+	uint64_t **w_hat;                 /* made, received or (public ones) read here; else NULL */
 	const uint64_t **weight;          /* by index: into the mapped file or w_hat */
 	uint64_t **input, **output;
 	uint8_t input_digest[32];
@@ -34,9 +34,26 @@ struct party {
 
 /* ---- before the peer is waited for ------------------------------------------------- */
 
+/* Both parties read the same file as the dealer did. */
+static enum suf_err open_public(struct party *p)
+{
+	uint8_t epoch[16];
+	char a[33], b[33];
+	if (p->cfg->owner)
+		return text_fail(p->text, SUF_EUSAGE, "%s: the weights of this program are public: they have no mask and no owner's file", p->cfg->owner);
+	enum suf_err err = public_weights_load(p->prog, p->cfg->weights, epoch, &p->w_hat, p->text);
+	if (err || memcmp(epoch, p->head.epoch, sizeof epoch) == 0)
+		return err;
+	suf_hex(epoch, 16, a);
+	suf_hex(p->head.epoch, 16, b);
+	return text_fail(p->text, SUF_EPROTO, "%.80s: other weights than the key was dealt for: their SHA-256 begins with %s, the key wants %s", p->cfg->weights, a, b);
+}
+
 static enum suf_err open_weights(struct party *p)
 {
 	const struct suf_party_config *cfg = p->cfg;
+	if (suf_public_weights(p->prog))
+		return open_public(p);
 	if (p->prog->nweight == 0)
 		return SUF_OK;
 	if (!cfg->weights)
@@ -112,7 +129,7 @@ static bool sends_weights(const struct party *p) { return p->weights && suf_weig
 static enum suf_err meet(struct party *p, struct hello *theirs)
 {
 	struct hello mine = { .role = (uint32_t)p->role };
-	mine.flags = (sends_weights(p) ? HELLO_SENDS_WEIGHTS : 0) | (p->weights || p->prog->nweight == 0 ? HELLO_HAS_WEIGHTS : 0) |
+	mine.flags = (sends_weights(p) ? HELLO_SENDS_WEIGHTS : 0) | (p->weights || p->w_hat || p->prog->nweight == 0 ? HELLO_HAS_WEIGHTS : 0) |
 		(p->head.has_client ? HELLO_HAS_CLIENT : 0) | (p->head.outside_client ? HELLO_OUTSIDE_CLIENT : 0);
 	memcpy(mine.program, p->prog->hash, 32);
 	memcpy(mine.id, p->head.id, 16);
@@ -156,7 +173,8 @@ static enum suf_err exchange_weights(struct party *p, bool sent)
 	struct model_masker m;
 	enum suf_err err = SUF_OK;
 	p->weight = calloc(n + 1u, sizeof *p->weight);
-	p->w_hat = sent ? arrays_new(p->prog->weight, n) : NULL;
+	if (sent)
+		p->w_hat = arrays_new(p->prog->weight, n);
 	uint8_t *msg = sent ? malloc(PIECE * 8) : NULL;
 	if (!p->weight || (sent && (!p->w_hat || !msg)))
 		err = text_fail(p->text, SUF_ENOMEM, "no memory for the weights");
@@ -168,7 +186,7 @@ static enum suf_err exchange_weights(struct party *p, bool sent)
 			if (err)
 				text_fail(p->text, err, "masked weights: %s", suf_chan_error(p->chan));
 		}
-		p->weight[k] = sent ? p->w_hat[k] : suf_weights_tensor(p->weights, k)->data;
+		p->weight[k] = p->w_hat ? p->w_hat[k] : suf_weights_tensor(p->weights, k)->data;
 	}
 	prg_wipe(&m, sizeof m);
 	free(msg);
@@ -288,7 +306,7 @@ enum suf_err suf_party_run(const struct suf_program *prog, const struct suf_part
 	if (!err)
 		err = suf_key_claim(p.used_dir, &p.head, text);
 	if (!err)
-		err = exchange_weights(&p, p.role == 0 ? sends_weights(&p) : theirs.flags & HELLO_SENDS_WEIGHTS);
+		err = exchange_weights(&p, !suf_public_weights(prog) && (p.role == 0 ? sends_weights(&p) : theirs.flags & HELLO_SENDS_WEIGHTS));
 	if (!err)
 		err = run_online(&p, stats);
 	if (!err)

@@ -17,7 +17,7 @@ step_scratch(const struct suf_step *s)
 	if (!im->local)
 		return im->scratch ? im->scratch(s) : 0;
 	for (int k = 0; k < suf_step_desc[s->op].nin; k++)
-		if (s->in[k].space == SUF_WEIGHT)
+		if (ref_is_weight(s->in[k]))
 			elems = most(elems, suf_operand_count(s, k));
 	return elems * 8;
 }

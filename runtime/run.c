@@ -63,6 +63,10 @@ run_weight_mask(struct suf_run *r, struct suf_ref ref, uint64_t first, size_t co
 {
 	uint64_t other[SUF_BLOCK];
 	uint32_t id = (uint32_t)ref.at + 1;
+	if (ref.space == SUF_PUBLIC) {
+		memset(out, 0, count * sizeof *out);
+		return;
+	}
 	if (r->mode == RUN_PARTY) {
 		stream(r, &r->model[r->party], id, 0, first, count, bits, out);
 		return;
@@ -73,6 +77,15 @@ run_weight_mask(struct suf_run *r, struct suf_ref ref, uint64_t first, size_t co
 		stream(r, &r->model[1], id, 0, first + at, k, bits, other);
 		add_to(out + at, other, k, bits);
 	}
+}
+
+void
+sim_weight_mask(struct suf_run *r, struct suf_ref ref, int party, size_t count, unsigned bits, uint64_t *share)
+{
+	if (ref.space == SUF_PUBLIC)
+		memset(share, 0, count * sizeof *share);
+	else
+		prg_stream(r->isa, &r->model[party], (uint32_t)ref.at + 1, 0, 0, count, bits, share);
 }
 
 void *
@@ -408,7 +421,7 @@ static const uint64_t *
 local_mask(struct suf_run *r, const struct suf_step *s, int k)
 {
 	struct suf_ref ref = s->in[k];
-	if (ref.space != SUF_WEIGHT)
+	if (!ref_is_weight(ref))
 		return ref.space == SUF_NONE ? NULL : run_mask(r, ref);
 	uint64_t count = suf_operand_count(s, k);
 	uint64_t *m = run_scratch(r, (size_t)count * 8);
@@ -420,7 +433,7 @@ local_mask(struct suf_run *r, const struct suf_step *s, int k)
 static const uint64_t *
 local_value(struct suf_run *r, struct suf_ref ref)
 {
-	return ref.space == SUF_NONE ? NULL : ref.space == SUF_WEIGHT ? run_weight(r, ref) : run_wire(r, ref);
+	return ref.space == SUF_NONE ? NULL : ref_is_weight(ref) ? run_weight(r, ref) : run_wire(r, ref);
 }
 
 static enum suf_err

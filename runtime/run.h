@@ -98,7 +98,7 @@ struct suf_run {
 	struct suf_sink *sink[2], *client_sink; /* dealer */
 	struct suf_source *key;               /* party */
 	struct suf_chan *chan;                /* party */
-	const uint64_t *const *weight;        /* party: W_hat; sim: W; by index; reduced mod 2^bits */
+	const uint64_t *const *weight;        /* party: W_hat; sim: W; dealer: public ones alone; by index; reduced mod 2^bits */
 	const uint64_t *const *input;         /* party acting for the client, sim: fixed-point values mod 2^bits (one-hot already expanded); by index */
 	uint64_t *const *output;              /* receiver, sim: filled by step output */
 	bool input_masked;                    /* party: input[] already holds x_hat (the client stands outside) */
@@ -124,9 +124,12 @@ static inline uint64_t ring_mask(unsigned bits) { return bits >= 64 ? ~0ull : (1
 uint64_t *run_wire(struct suf_run *, struct suf_ref);      /* party, sim */
 uint64_t *run_mask(struct suf_run *, struct suf_ref);      /* dealer, sim */
 uint64_t *run_share0(struct suf_run *, struct suf_ref);    /* sim */
-const uint64_t *run_weight(struct suf_run *, struct suf_ref); /* party: W_hat, sim: W */
-/* Mask of a weight: dealer, sim (share = 2): r_W = s0 + s1; party: its own share.  `first`, `count` elements of it. */
+const uint64_t *run_weight(struct suf_run *, struct suf_ref); /* party: W_hat, sim: W; a public one also at the dealer */
+static inline bool ref_is_weight(struct suf_ref ref) { return ref.space == SUF_WEIGHT || ref.space == SUF_PUBLIC; }
+/* Mask of a weight: dealer, sim: r_W = s0 + s1; party: its own share.  `first`, `count` elements of it; zeros if it is public. */
 void run_weight_mask(struct suf_run *, struct suf_ref, uint64_t first, size_t count, unsigned bits, uint64_t *out);
+/* Simulator: the share of one party, from the first element on. */
+void sim_weight_mask(struct suf_run *, struct suf_ref, int party, size_t count, unsigned bits, uint64_t *share);
 void *run_scratch(struct suf_run *, size_t bytes);         /* 64-byte aligned, valid until the step ends; one call per step. NULL: error is set */
 
 /* Corrections.  Elements [first, first+count) of a part, first a multiple of

@@ -22,6 +22,9 @@ struct hello {
 };
 SUF_MUST_USE enum suf_err handshake(struct suf_chan *, const struct hello *mine, struct hello *theirs, char *text);
 
+/* public.c: public weights as words mod 2^bits (arrays_free; NULL where there are none), and the first half of their SHA-256. */
+SUF_MUST_USE enum suf_err public_weights_load(const struct suf_program *, const char *path, uint8_t epoch[16], uint64_t ***words, char *text);
+
 /* quant.c: between the user's arrays and ring elements. */
 uint64_t wire_elems(const struct suf_tensor *);   /* one-hot rows counted */
 SUF_MUST_USE enum suf_err quantise(const struct suf_tensor *, const void *array, uint64_t *to, char *text);

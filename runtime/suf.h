@@ -32,8 +32,8 @@ enum suf_op {
 enum { SUF_BLOCK = 1024, SUF_MAX_DIM = 6, SUF_MAX_IN = 6, SUF_MAX_OUT = 4 };
 
 /* Where an operand lies.  WIRE: element offset in the wire buffer.  WEIGHT:
- * index of a tensor of the weights file. */
-enum suf_space { SUF_NONE, SUF_WIRE, SUF_WEIGHT };
+ * index of a tensor of the weights file, masked by the model owner; PUBLIC: likewise, without a mask. */
+enum suf_space { SUF_NONE, SUF_WIRE, SUF_WEIGHT, SUF_PUBLIC };
 struct suf_ref { enum suf_space space; uint64_t at; };
 
 /* out[so.i] = f(a[a0 + sa.i], b[b0 + sb.i]) for all i < dim; all in elements. */
@@ -96,7 +96,7 @@ struct suf_pack {
 
 struct suf_run;
 struct suf_program {
-	const char *name, *gates, *weights;  /* model, gate set, weight setting */
+	const char *name, *gates, *weights;  /* model, gate set, weight setting: masked, public */
 	uint8_t hash[32];                    /* SHA-256 of the scheduled IR text */
 	uint64_t wire_elems;
 	uint8_t output_to;                   /* 0, 1; 2: both */
@@ -141,6 +141,7 @@ struct suf_deal_config {
 	int fd[2];                           /* when dir is NULL: where one pair goes */
 	const char *state;                   /* seeds of the weight mask, made on first use; NULL: DIR/model.state */
 	const char *owner;                   /* instead: seeds from a model.owner file, which must exist */
+	const char *weights;                 /* public weights: the plain file; no state, owner and epoch then */
 	bool new_epoch;                      /* replace the state: weights must be masked again */
 	bool outside_client;                 /* the client is neither party */
 	struct suf_progress progress;
@@ -163,7 +164,7 @@ struct suf_party_config {
 	const char *key;                     /* file or FIFO; NULL: key_fd */
 	int key_fd;
 	const char *used_dir;                /* where the use of the key is recorded; NULL: the folder of the key file, or "." */
-	const char *weights;                 /* masked; plain with `owner` at party 0; NULL at party 1: party 0 sends them */
+	const char *weights;                 /* masked; plain with `owner` at party 0; NULL at party 1: party 0 sends them.  Public: plain, both */
 	const char *owner;                   /* model.owner, when party 0 owns the model */
 	const char *masked_input;            /* from suf_share_input; both parties */
 	const char *masked_output;           /* written for suf_reveal */
@@ -180,6 +181,7 @@ SUF_MUST_USE enum suf_err suf_reveal(const struct suf_program *, const char *cli
 
 uint64_t suf_tensor_elems(const struct suf_tensor *);  /* of the user's array */
 bool suf_receives(const struct suf_program *, int role);
+bool suf_public_weights(const struct suf_program *);   /* everybody knows them, the dealer too */
 
 /* The command line of a generated program: keygen, run, mask-weights,
  * share-input, reveal, keys, info.  Returns the exit status. */

@@ -43,7 +43,7 @@ struct val *b_normmul(struct gb *, struct val *rho, struct val *x, struct val *r
 struct val *b_bitmul(struct gb *, struct val *bits, unsigned K, struct val *w, int64_t c, const int64_t *coeff, unsigned s, unsigned m, const char *name);
 
 /* ---- compact_rows.c ------------------------------------------------------------------------------- */
-/* The top 16 bits, MASKED, of z 16^(K-c) in [2^(n-5), 2^(n-1)), where c of the *bits [K][rows], MASKED, are set; 0 < z < 2^(n-1), and
- * z >= 2^(n-5-4K). */
+/* u, MASKED, 16 bits: z 16^(K-c) / 2^(n-16), off by less than 1.5, where c of the *bits [K][rows], MASKED, are set, lowest threshold first;
+ * 2^11 <= u <= 2^15 + 33, so cells 8 .. 128 of 2^8.  0 < z < 2^(n-1); z < (1 + 2^-10) 2^(n-5-4K) has a u below that range. */
 struct val *b_row_scale(struct gb *, struct val *z, unsigned K, struct val **bits);
 #endif

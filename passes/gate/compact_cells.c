@@ -186,6 +186,8 @@ cells_error(const struct cell_fn *c, const int64_t *table)
 	return e;
 }
 
+enum { MOST_ERROR = 1 };
+
 const struct suf_table *
 b_cell_table(struct gb *g, const char *name, const struct cell_fn *fn, unsigned s, unsigned frac, double want)
 {
@@ -194,14 +196,17 @@ b_cell_table(struct gb *g, const char *name, const struct cell_fn *fn, unsigned 
 	const struct suf_table *known = arena_known(g->p->arena, key);
 	if (known)
 		return known;
-	struct cell_format format;
-	for (; !cells_choose(fn, s, frac, want, &format); want *= 2)
-		if (want > 1)
-			BUG("%s: no format for cells of 2^%u units", name, s);
 	struct suf_table *t = arena_alloc(a, sizeof *t);
 	int64_t *v = arena_alloc(a, (SUF_CELL_HEAD + ((size_t)3 << fn->b)) * sizeof *v);
-	if (!cells_table(fn, s, &format, v))
-		BUG("%s: words that do not fit their format", name);
+	struct cell_format format;
+	while (!cells_choose(fn, s, frac, want, &format) || !cells_table(fn, s, &format, v)) {
+		want *= 2;
+		if (want > MOST_ERROR) {
+			diag_error(g->p->diag, &g->at->loc, "no-cells", "'%s': no quadratics on 2^%u cells of %g are close enough to %s", g->at->out[0]->name, fn->b, fn->step, name);
+			diag_hint(g->p->diag, "example inputs for a tighter range (--calibrate=FILE.npz), or another gate: --gates=suf");
+			return NULL;
+		}
+	}
 	*t = (struct suf_table){ .name = arena_strdup(a, key), .len = SUF_CELL_HEAD + (3u << fn->b), .v = v };
 	arena_remember(g->p->arena, arena_strdup(a, key), t);
 	return t;

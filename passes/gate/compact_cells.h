@@ -23,8 +23,8 @@ int64_t cells_value(const int64_t *table, unsigned b, uint64_t place, uint64_t r
 /* By brute force: places and r_lo in turn, all of them where they are few. */
 struct cell_error cells_error(const struct cell_fn *, const int64_t *table);
 
-/* A table with errors below `want`, in the format with the fewest bits, made once for each name, cells and want; never NULL: BUG if
- * there is none within 30 fraction bits. */
+/* A table with errors below `want`, in the format with the fewest bits, made once for each name, cells and want.  Where there is
+ * none, a larger error, up to 1; NULL: an error was reported. */
 const struct suf_table *b_cell_table(struct gb *, const char *name, const struct cell_fn *, unsigned s, unsigned frac, double want);
 /* f((x - origin) mod 2^(b + cell_bits)) / 2^s mod 2^m, off by less than one unit, SHARED; x MASKED.  t: of cells_table.  One round. */
 struct val *b_cells(struct gb *, struct val *x, const struct suf_table *t, unsigned b, unsigned cell_bits, int64_t origin, unsigned s, unsigned m);

@@ -69,8 +69,10 @@ root(struct gb *g, struct val *v, const struct norm *k)
 	const unsigned wide = k->M + k->ec;
 	double factor = k->factor;
 	struct val *bits, *top = b_row_scale(g, v, k->K, &bits);
-	const struct cell_fn fn = { .fn = inverse_root, .arg = &factor, .step = 1, .b = INDEX_BITS, .first = 8, .last = 128 };
+	const struct cell_fn fn = { .fn = inverse_root, .arg = &factor, .step = 1, .b = INDEX_BITS, .first = 8, .last = 129 };
 	const struct suf_table *t = b_cell_table(g, arena_printf(g->p->arena, "root_%.9g", factor), &fn, CELL, ROOT_FRAC, 0x1p-13);
+	if (!t)
+		return NULL;
 	struct val *w = b_open(g, b_cells(g, top, t, INDEX_BITS, CELL, 0, ROOT_FRAC - k->rho, wide));
 	int64_t *step = b_words(g, k->K);
 	for (unsigned j = 1; j <= k->K; j++)
@@ -93,7 +95,10 @@ norm(struct gb *g, bool center)
 	struct val *z = center ? b_row_lin(g, 1, x, -1, mean(g, x, &rows), &rows) : x;
 	const double eps = ir_f64(n, ATTR_eps) * (double)d * ldexp(1, 2 * (int)k.f);
 	struct val *v = b_open(g, b_normsq(g, z, &rows, need, llround(fmax(eps, 1)), k.s, k.nv, &r, &msb));
-	struct val *y = b_open(g, b_normmul(g, root(g, v, &k), z, r, msb, &rows, k.M - m, m));
+	struct val *rho = root(g, v, &k);
+	if (!rho)
+		return false;
+	struct val *y = b_open(g, b_normmul(g, rho, z, r, msb, &rows, k.M - m, m));
 	if (!up)
 		return b_done(g, y);
 	return b_done(g, b_shift(g, gate_affine(g, y, n->in[1], n->nin > 2 ? n->in[2] : NULL, &rows, out->type.frac), up, out->type.bits));

@@ -29,8 +29,10 @@ logarithm(struct gb *g, struct val *z, const struct soft_plan *p, unsigned f)
 {
 	const unsigned K = p->thresholds, m = p->n + LOG_FRAC - f;
 	struct val *bits, *top = b_row_scale(g, z, K, &bits);
-	const struct cell_fn fn = { .fn = natural_log, .step = 1, .b = INDEX_BITS, .first = 8, .last = 128 };
+	const struct cell_fn fn = { .fn = natural_log, .step = 1, .b = INDEX_BITS, .first = 8, .last = 129 };
 	const struct suf_table *t = b_cell_table(g, "log", &fn, CELL, LOG_FRAC, 0x1p-12);
+	if (!t)
+		return NULL;
 	struct val *mantissa = b_cells(g, top, t, INDEX_BITS, CELL, 0, 0, m);
 	int64_t *step = b_words(g, K);
 	for (unsigned k = 0; k < K; k++)
@@ -48,6 +50,8 @@ softmax(struct gb *g, struct val *x, const struct suf_rows *rows, const struct s
 	struct val *t = b_reduce(g, x, p->n);
 	struct val *sum = b_open(g, b_exps(g, t, rows, f, p->cells[0], p->origin[0], p->a, p->b[0], p->a + p->b[0] - p->frac, p->sum));
 	struct val *l = logarithm(g, sum, p, f);
+	if (!l)
+		return NULL;
 	struct val *u = b_row_lin(g, 1, t, -1, l, rows);
 	return b_open(g, b_exps(g, u, NULL, f, p->cells[1], p->origin[1], p->a, p->b[1], p->a + p->b[1] - pf, out->type.bits));
 }
@@ -62,7 +66,8 @@ expand_compact_softmax(struct prog *p, struct node *n)
 	const int64_t axis = ir_int(n, ATTR_axis);
 	struct val *x = b_axis_last(&g, n->in[0], axis);
 	const struct suf_rows rows = b_rows(b_count(x) / plan.longest, plan.longest);
-	return b_done(&g, b_axis_back(&g, softmax(&g, x, &rows, &plan), n->in[0], axis));
+	struct val *y = softmax(&g, x, &rows, &plan);
+	return y && b_done(&g, b_axis_back(&g, y, n->in[0], axis));
 }
 
 bool
@@ -76,5 +81,6 @@ expand_compact_softmax_tril(struct prog *p, struct node *n)
 	const uint64_t rows = (uint64_t)ir_int(n, ATTR_rows), past = (uint64_t)ir_int_or(n, ATTR_past, 0);
 	const uint64_t packed = rows * (past + 1) + rows * (rows - 1) / 2;
 	const struct suf_rows at = b_tril_rows(b_count(x) / packed * rows, rows, past);
-	return b_done(&g, softmax(&g, x, &at, &plan));
+	struct val *y = softmax(&g, x, &at, &plan);
+	return y && b_done(&g, y);
 }

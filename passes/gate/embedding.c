@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * embedding.c -- rows of a private table at secret ids: the client sends its ids
  * as masked one-hot rows (passes/expand.c), the gate is a matrix product with them.
- * Opened: the result in full under its own pad.  Exact.
+ * Opened: the result in full under its own pad; of a public table nothing, though the ids stay secret.  Exact.
  */
 #include "passes/gate/build.h"
 
@@ -16,5 +16,5 @@ expand_sigma_embedding(struct prog *p, struct node *n)
 		BUG("'%s': %u one-hot columns for a table of %u rows", table->name, width, rows);
 	const struct suf_mm mm = { .batch = 1, .bh = 1, .rows = ids, .inner = rows, .cols = cols,
 	                           .sa = { 0, 0, width, 1 }, .sb = { 0, 0, cols, 1 } };
-	return b_done(&g, b_open(&g, b_matmul(&g, hot, table, NULL, &mm)));
+	return b_done(&g, b_linear(&g, hot, table, NULL, &mm));
 }

@@ -2,7 +2,7 @@
  * matmul.c -- masked matrix product with bias (SIGMA, eprint 2023/1269, section
  * 5.1; Beaver 1991).  Any batch axes, broadcast as NumPy does.
  *
- * Opened: the result in full under its own pad, and nothing else.  If only the
+ * Opened: the result in full under its own pad, and nothing else; with a public weight, nothing.  If only the
  * lower triangle is used, only that is opened: the rest of the shares is dropped.
  * Condition: none (exact mod 2^n).
  */
@@ -121,13 +121,14 @@ spread(struct gb *g, struct val *a, const struct val *out)
 	return v;
 }
 
-/* Opens z, or only its triangle when nothing else is used; the result goes to the node's or tril's output. */
+/* The product, opened, or only its triangle when nothing else is used; the result goes to the node's or tril's output. */
 static bool
-open_result(struct gb *g, struct val *z)
+give(struct gb *g, struct val *a, struct val *b, struct val *bias, const struct suf_mm *mm)
 {
 	struct node *user = ir_user(g->p, g->at->out[0]);
-	if (!user || user->op != OP_tril)
-		return b_done(g, b_open(g, z));
+	if (!user || user->op != OP_tril || b_is_public(g, b))
+		return b_done(g, b_linear(g, a, b, bias, mm));
+	struct val *z = b_matmul(g, a, b, bias, mm);
 	const struct val *dense = g->at->out[0];
 	const uint64_t rows = (uint64_t)dense->dim[dense->rank - 2], past = (uint64_t)ir_int_or(user, ATTR_past, 0);
 	const struct suf_rows r = b_tril_rows(b_count(dense) / (uint64_t)dense->dim[dense->rank - 1], rows, past);
@@ -155,7 +156,7 @@ weight_first(struct gb *g, struct stack a, struct stack b)
 	struct suf_mm mm = product(&b, &a, &ok);
 	if (!ok)
 		return batch_error(g);
-	struct val *z = b_open(g, b_matmul(g, n->in[1], n->in[0], NULL, &mm));
+	struct val *z = b_linear(g, n->in[1], n->in[0], NULL, &mm);
 	const int64_t cols = b.rows, rows = a.cols, batch = (int64_t)(b_count(z) / (uint64_t)(rows * cols));
 	const int64_t dim[3] = { batch, rows, cols }, so[3] = { rows * cols, cols, 1 }, sa[3] = { rows * cols, 1, rows }, sb[3] = { 0, 0, 1 };
 	const struct suf_map map = b_map(3, dim, so, sa, sb);
@@ -190,8 +191,8 @@ expand_sigma_matmul(struct prog *p, struct node *n)
 		return batch_error(&g);
 	struct val *bias = n->nin > 2 ? n->in[2] : NULL;
 	if (!bias || ir_is_const(bias))
-		return open_result(&g, b_matmul(&g, a, b, bias, &mm));
-	struct val *z = b_open(&g, b_matmul(&g, a, b, NULL, &mm)); /* a computed bias is added to the result */
+		return give(&g, a, b, bias, &mm);
+	struct val *z = b_linear(&g, a, b, NULL, &mm); /* a computed bias is added to the result */
 	const int64_t dim[2] = { (int64_t)(b_count(z) / mm.cols), mm.cols }, so[2] = { dim[1], 1 }, row[2] = { 0, 1 };
 	const struct suf_map map = b_map(2, dim, so, so, row);
 	return b_done(&g, b_lin(&g, 1, z, 1, bias, 0, z->type.bits, &map));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * mul.c -- elementwise product, broadcast (Beaver 1991).  A public constant
- * costs nothing, a weight is masked once for all inferences.
- * Opened: the result in full under its own pad.  Condition: none (exact mod 2^n).
+ * costs nothing, a weight is masked once for all inferences; times a public weight is local.
+ * Opened: the result in full under its own pad, unless it is local.  Condition: none (exact mod 2^n).
  */
 #include "passes/gate/build.h"
 
@@ -43,5 +43,5 @@ expand_sigma_mul(struct prog *p, struct node *n)
 		b_strides(b, out->rank, out->dim, sb);
 	}
 	const struct suf_map map = b_map(out->rank, out->dim, so, so, sb);
-	return b_done(&g, b_open(&g, b_mul(&g, spread(&g, a, out), b, &map)));
+	return b_done(&g, b_times(&g, spread(&g, a, out), b, &map));
 }

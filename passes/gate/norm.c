@@ -92,7 +92,7 @@ gate_affine(struct gb *g, struct val *q, struct val *gamma, struct val *beta, co
 	const int64_t dim[2] = { (int64_t)rows->count, rows->first }, s[2] = { dim[1], 1 }, row[2] = { 0, 1 };
 	const unsigned n = q->type.bits;
 	const struct suf_map map = b_map(2, dim, s, s, row);
-	struct val *y = b_open(g, b_mul(g, q, gamma, &map));
+	struct val *y = b_times(g, q, gamma, &map);
 	if (!beta)
 		return y;
 	const int up = (int)(f + gamma->type.frac) - beta->type.frac;

@@ -122,7 +122,7 @@ add_row(const struct suf_step *s, const uint64_t *row, bool minus, uint64_t *c)
 static void
 add_bias_share(struct suf_run *r, const struct suf_step *s, uint64_t *tmp, uint64_t *c)
 {
-	if (s->in[2].space != SUF_WEIGHT)
+	if (!ref_is_weight(s->in[2]))
 		return;
 	run_weight_mask(r, s->in[2], 0, (size_t)suf_operand_count(s, 2), s->n, tmp);
 	add_row(s, tmp, true, c);
@@ -208,8 +208,8 @@ sim_share0(struct suf_run *r, const struct suf_step *s, struct parts *p, const u
 	product_sim_share0(r, s, 1, PART_matmul_r_b, rb, p->b); /* may overwrite a weight's mask */
 	negate(p->b, s->nb, s->n);
 	accumulate(r, s, dense(s, p->c, p), p->b, z0, p->work);
-	if (s->in[2].space == SUF_WEIGHT) { /* b_hat - [r_b]_0 = b + [r_b]_1 */
-		prg_stream(r->isa, &r->model[1], (uint32_t)s->in[2].at + 1, 0, 0, s->mm->cols, s->n, p->a);
+	if (ref_is_weight(s->in[2])) { /* b_hat - [r_b]_0 = b + [r_b]_1 */
+		sim_weight_mask(r, s->in[2], 1, s->mm->cols, s->n, p->a);
 		add_row(s, p->a, false, z0);
 		add_row(s, run_weight(r, s->in[2]), false, z0);
 	}
@@ -227,7 +227,7 @@ matmul_sim(struct suf_run *r, const struct suf_step *s)
 	uint64_t *c = run_wire(r, s->out[0]), *mask = run_mask(r, s->out[0]);
 	memset(c, 0, (size_t)s->count * 8);
 	accumulate(r, s, dense(s, product_value(r, s->in[0]), &p), product_value(r, s->in[1]), c, p.work);
-	if (s->in[2].space == SUF_WEIGHT)
+	if (ref_is_weight(s->in[2]))
 		add_row(s, run_weight(r, s->in[2]), false, c);
 	reduce(c, s->count, s->n);
 	deal_pad(r, s, 0, 0, (size_t)s->count, s->n, mask);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * product.c -- mask shares of the operands of a product.  Three sources: the
  * pads of the step that made the operand (no key), a model's mask seeds (no
- * key, weights), or a correction. */
+ * key, weights; of public ones they are zero), or a correction. */
 #include "product.h"
 
 /* Ring bits of operand k. */
@@ -10,7 +10,7 @@ static unsigned operand_bits(const struct suf_step *s, int k) { return k ? s->m 
 const uint64_t *
 product_sim_mask(struct suf_run *r, const struct suf_step *s, int k, uint64_t *buf)
 {
-	if (s->in[k].space != SUF_WEIGHT)
+	if (!ref_is_weight(s->in[k]))
 		return run_mask(r, s->in[k]);
 	run_weight_mask(r, s->in[k], 0, (size_t)suf_operand_count(s, k), operand_bits(s, k), buf);
 	return buf;
@@ -20,7 +20,7 @@ const uint64_t *
 product_deal_mask(struct suf_run *r, const struct suf_step *s, int k, enum suf_part part, uint64_t *buf)
 {
 	const uint64_t *mask = product_sim_mask(r, s, k, buf);
-	if (s->in[k].space != SUF_WEIGHT && suf_operand_pad(s, k) == 0 && deal_corr(r, s, part, 0, (size_t)suf_operand_count(s, k), mask))
+	if (!ref_is_weight(s->in[k]) && suf_operand_pad(s, k) == 0 && deal_corr(r, s, part, 0, (size_t)suf_operand_count(s, k), mask))
 		return NULL;
 	return mask;
 }
@@ -29,7 +29,7 @@ enum suf_err
 product_eval_mask(struct suf_run *r, const struct suf_step *s, int k, enum suf_part part, uint64_t *share)
 {
 	size_t count = (size_t)suf_operand_count(s, k);
-	if (s->in[k].space == SUF_WEIGHT)
+	if (ref_is_weight(s->in[k]))
 		run_weight_mask(r, s->in[k], 0, count, operand_bits(s, k), share);
 	else if (suf_operand_pad(s, k))
 		party_pad(r, r->party, suf_operand_pad(s, k), 0, 0, count, operand_bits(s, k), share);
@@ -42,8 +42,8 @@ void
 product_sim_share0(struct suf_run *r, const struct suf_step *s, int k, enum suf_part part, const uint64_t *mask, uint64_t *share)
 {
 	size_t count = (size_t)suf_operand_count(s, k);
-	if (s->in[k].space == SUF_WEIGHT)
-		prg_stream(r->isa, &r->model[0], (uint32_t)s->in[k].at + 1, 0, 0, count, operand_bits(s, k), share);
+	if (ref_is_weight(s->in[k]))
+		sim_weight_mask(r, s->in[k], 0, count, operand_bits(s, k), share);
 	else if (suf_operand_pad(s, k))
 		party_pad(r, 0, suf_operand_pad(s, k), 0, 0, count, operand_bits(s, k), share);
 	else
@@ -53,5 +53,5 @@ product_sim_share0(struct suf_run *r, const struct suf_step *s, int k, enum suf_
 const uint64_t *
 product_value(struct suf_run *r, struct suf_ref ref)
 {
-	return ref.space == SUF_WEIGHT ? run_weight(r, ref) : run_wire(r, ref);
+	return ref_is_weight(ref) ? run_weight(r, ref) : run_wire(r, ref);
 }

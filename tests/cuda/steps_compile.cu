@@ -148,6 +148,18 @@ cellfix_kernel(int p, unsigned ring, unsigned s, size_t count, const int64_t *ta
 	out[i] = suf_cellfix_cut(p, ring, s, sum);
 }
 
+/* normsq, normmul and bitmul with their local truncation */
+__global__ void
+norm_kernel(int p, unsigned n, unsigned s, unsigned m, size_t count, const uint64_t *rho_hat, const uint64_t *x_hat, const uint64_t *bit_hat, const uint64_t *share, uint64_t *out)
+{
+	ELEMENT;
+	const uint64_t *k = share + 8 * i;
+	uint64_t sum = suf_normsq_eval(p, n, x_hat[i], k[0], k[1], k[2]);
+	sum += suf_normmul_eval(p, n, rho_hat[i], x_hat[i], k[3], k[0], k[1], k[4], k[5]);
+	sum += suf_bitmul_term(p, bit_hat[i], rho_hat[i], k[3], k[6], k[7]);
+	out[i] = suf_exact_top(p, s, m, sum);
+}
+
 /* Dealer and party of exps: two cells, words of 192 bits. */
 __global__ void
 exps_kernel(int p, unsigned n, unsigned f, unsigned s, int64_t c, int scale, size_t count, const uint64_t *r, const uint64_t *x_hat, const uint64_t *mul, uint64_t *t, uint64_t *out)

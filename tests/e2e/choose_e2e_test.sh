@@ -7,7 +7,7 @@ json_at=$build/tests/json_at
 two=$build/tests/sufc_two
 example=$root/examples/digits_vit
 model=$example/model.onnx
-options=(--calibrate "$example/calibrate.npz" -q)
+options=(--calibrate "$example/calibrate.npz" --frac-bits=12 -q) # one format: the sets that have many gates to choose from
 input=(--input "pixels=$example/sample_0.npy")
 
 at() {

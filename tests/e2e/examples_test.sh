@@ -18,11 +18,6 @@ inputs_of() {
 	esac
 }
 
-# What the program predicts, from its command info: predicted PROGRAM key|sent PARTY
-predicted() {
-	"$1" info | sed -n "s/^$2 *\([0-9]*\) and \([0-9]*\) bytes\$/\\$(($3 + 1))/p"
-}
-
 # check_readme EXAMPLE SET: the row of costs of this gate set
 check_readme() {
 	local program=$work/$1/$2 readme=$root/examples/$1/README.md row
@@ -54,8 +49,9 @@ for name in digits_vit char_gpt text_classifier; do
 	say "== $name: compare with the simulator"
 	"$build/sufc" simulate "$example/model.onnx" "${options[@]}" "${inputs[@]}" --output "logits=$at/sim.npy" \
 		>"$at/sim.log" 2>&1 || { bad "simulate $name" "$at/sim.log"; continue; }
-	# The gates of sigma draw no random bits that reach a result, so both agree in every bit.
-	"$build/npy" close "$at/run.npy" "$at/sim.npy" 0 || bad "$name: the run differs from the simulation"
+	# Openings of the set compact round by random bits, and the simulator has drawn others: within 0.2 of logits up to 10.
+	# (accuracy_test.sh compares the opened values under the same randomness, bit for bit.)
+	"$build/npy" close "$at/run.npy" "$at/sim.npy" 0.2 || bad "$name: the run differs from the simulation"
 	read -r _ _ float _ < <(sed -n 2p "$example/samples.txt")
 	private=$("$build/npy" argmax "$at/run.npy")
 	[[ ${private##* } == "$float" ]] || bad "$name: private answer ${private##* }, float answer $float"

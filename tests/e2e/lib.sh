@@ -69,6 +69,11 @@ mask() {
 		{ bad "mask-weights" "$work/mask.log"; return 1; }
 }
 
+# What the program predicts, from its command info: predicted PROGRAM key|sent PARTY
+predicted() {
+	"$1" info | sed -n "s/^$2 *\([0-9]*\) and \([0-9]*\) bytes\$/\\$(($3 + 1))/p"
+}
+
 report() {
 	[[ $failures -eq 0 ]] || { say "$failures checks failed"; exit 1; }
 	say "all checks passed"

@@ -38,7 +38,7 @@ check() {
 }
 check loopback "$slack" --runs 9 --fastest
 check wan 2 --runs 1 --warmup 0
-cmp "$work/loopback.npy" "$work/wan.npy" || bad "the slow link changed the result"
+"$build/npy" close "$work/loopback.npy" "$work/wan.npy" 0.2 || bad "the slow link changed the result" # openings round by random bits
 
 say "== refusals"
 refused "a network that is none" 1 'expected loopback, lan, wan' "$build/predict" --network 5 "$root/examples/$model/model.onnx"

@@ -47,6 +47,8 @@ secret_body(struct suf_run *r)
 		SECRET(r->seed, sizeof r->seed);
 		SECRET(r->model, sizeof r->model);
 	}
+	if (r->mode == RUN_DEAL) /* masks of inputs; party 1 knows them here */
+		SECRET(&r->client, sizeof r->client);
 	for (const struct item *i = h->item; i < h->item + h->nitem; i++) {
 		enum suf_err e = suf_step(r, &i->s);
 		if (!e && i->round_after) {
@@ -608,6 +610,52 @@ tables(struct harness *h)
 	}
 }
 
+/* x of 20 bits, extended: its share and, opened, the value itself times a matrix that everybody knows, and times weights one by one. */
+static void
+public_products(struct harness *h)
+{
+	enum { COLS = 8 };
+	static const struct suf_map map = { .ndim = 2, .dim = { COUNT / COLS, COLS }, .so = { COLS, 1 }, .sa = { COLS, 1 }, .sb = { 0, 1 } };
+	static const struct suf_mm mm = { .batch = 1, .bh = 1, .rows = COUNT / COLS, .inner = COLS, .cols = COLS, .sa = { 0, 0, COLS, 1 }, .sb = { 0, 0, COLS, 1 } };
+	struct suf_ref e = harness_wire(h, COUNT), z = harness_wire(h, COUNT), y = harness_wire(h, COUNT), v = harness_wire(h, COUNT);
+	uint64_t x[COUNT], w[COLS * COLS];
+	for (uint64_t i = 0; i < COUNT; i++)
+		x[i] = (uint64_t)harness_signed(harness_random(), 18) & ring_mask(20);
+	for (int i = 0; i < COLS * COLS; i++)
+		w[i] = harness_random() & ring_mask(44);
+	struct suf_ref in = harness_input(h, COUNT, 20, x), iw = harness_public(h, COLS * COLS, 44, w);
+	harness_round(h);
+	harness_step(h, step(SUF_gapext, 20, 44, in, (struct suf_ref){ SUF_NONE, 0 }, e));
+	struct suf_step s = step(SUF_wshare, 44, 44, e, iw, z);
+	s.nb = COLS * COLS;
+	s.mm = &mm;
+	s.define_last = 1;
+	harness_step(h, s);
+	harness_open(h, e, COUNT, 44);
+	harness_open(h, z, COUNT, 44);
+	harness_round(h);
+	s.op = SUF_wmul;
+	s.define_last = 0;
+	s.out[0] = y;
+	harness_step(h, s);
+	s = step(SUF_wscale, 44, 44, y, iw, v);
+	s.nb = COLS * COLS;
+	s.map = &map;
+	harness_step(h, s);
+	harness_output(h, z, COUNT, 44);
+	harness_output(h, y, COUNT, 44);
+	harness_output(h, v, COUNT, 44);
+	harness_run(h);
+	for (uint64_t i = 0; i < COUNT; i++) {
+		uint64_t want = 0;
+		for (uint64_t k = 0; k < COLS; k++)
+			want += (uint64_t)harness_signed(x[i / COLS * COLS + k], 20) * w[k * COLS + i % COLS];
+		assert_int_equal(h->out_party[0][0][i], want & ring_mask(44));
+		assert_int_equal(h->out_party[1][1][i], want & ring_mask(44));
+		assert_int_equal(h->out_party[1][2][i], want * w[i % COLS] & ring_mask(44));
+	}
+}
+
 static void
 run_chain(const char *isa)
 {
@@ -615,7 +663,7 @@ run_chain(const char *isa)
 	int64_t table[256];
 	for (int k = 0; k < 256; k++)
 		table[k] = (int64_t)harness_random();
-	for (int which = 0; which < 10; which++) {
+	for (int which = 0; which < 11; which++) {
 		harness_init(&h);
 		h.prog.name = isa;
 		h.prog.body = secret_body;
@@ -637,8 +685,10 @@ run_chain(const char *isa)
 			between_products(&h);
 		else if (which == 8)
 			norms(&h);
-		else
+		else if (which == 9)
 			tables(&h);
+		else
+			public_products(&h);
 		harness_free(&h);
 	}
 }

@@ -445,6 +445,35 @@ functions_by_cells(void **state)
 		}
 }
 
+/* Squares and products by rows, with the mask of rho in the key; bits times a value. */
+static void
+norms_and_bits(void **state)
+{
+	(void)state;
+	for (unsigned turn = 0; turn < 6; turn++) {
+		struct harness h;
+		const uint64_t N = some_count(), R = N % 3 ? N : N / 3;
+		const struct suf_rows rows = { .count = R, .first = (uint32_t)(N / R), .period = 1 };
+		const int64_t at[] = { -3, -3, 40, 40 }, factor[] = { 5, -9 };
+		const struct suf_table sizes = { "s", 4, at }, factors = { "f", 2, factor };
+		harness_init(&h);
+		struct suf_ref x = input(&h, N, 20), rho = input(&h, R, 50), w = input(&h, N, 44 + turn);
+		struct suf_ref sum = harness_wire(&h, R), low = harness_wire(&h, N), msb = harness_wire(&h, N), bits = harness_wire(&h, 2 * N);
+		harness_round(&h);
+		harness_step(&h, (struct suf_step){ .op = SUF_normsq, .count = R, .na = N, .n = 20, .m = (uint8_t)(turn ? 36 : 20), .s = (uint8_t)turn, .b = 50, .c = 9,
+			.rows = &rows, .in = { x }, .out = { sum, low, msb } });
+		harness_open(&h, sum, R, turn ? 36 : 20);
+		finish(&h, (struct suf_step){ .op = SUF_normmul, .count = N, .na = R, .nb = N, .n = 50, .m = (uint8_t)(50 - 3 * turn), .s = (uint8_t)(3 * turn), .b = 20,
+			.rows = &rows, .in = { rho, x, low, msb } }, 50 - 3 * turn);
+		harness_step(&h, (struct suf_step){ .op = SUF_drelu, .count = 2 * N, .na = N, .n = 20, .m = 1, .b = 20, .table = &sizes, .in = { x }, .out = { bits } });
+		harness_open(&h, bits, 2 * N, 1);
+		harness_round(&h);
+		finish(&h, (struct suf_step){ .op = SUF_bitmul, .count = N, .na = 2 * N, .nb = N, .n = 1, .m = 44, .s = (uint8_t)turn, .c = 1, .table = &factors,
+			.in = { bits, w } }, 44);
+		run(&h);
+	}
+}
+
 /* Entries of one, two and three words, of rows and alone; with and without a line. */
 static void
 exponentials_and_waves(void **state)
@@ -597,7 +626,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(local_steps), cmocka_unit_test(between_products), cmocka_unit_test(triangles), cmocka_unit_test(products), cmocka_unit_test(pads_as_masks),
 		cmocka_unit_test(elementwise_products), cmocka_unit_test(comparisons), cmocka_unit_test(cuts), cmocka_unit_test(table_gates), cmocka_unit_test(shifts), cmocka_unit_test(bits_and_tables), cmocka_unit_test(shifted_products_and_pieces),
-		cmocka_unit_test(functions_by_cells), cmocka_unit_test(exponentials_and_waves), cmocka_unit_test(every_step_was_run), cmocka_unit_test(example_models), cmocka_unit_test(multiply_adds)
+		cmocka_unit_test(functions_by_cells), cmocka_unit_test(norms_and_bits), cmocka_unit_test(exponentials_and_waves), cmocka_unit_test(every_step_was_run), cmocka_unit_test(example_models), cmocka_unit_test(multiply_adds)
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

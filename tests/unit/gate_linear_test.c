@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * gate_linear_test.c -- products, sums and layout gates against their definition
- * in clear integers; simulation, dealer and parties agree (support/gate_run.h).
+ * in clear integers, with masked and with public weights; simulation, dealer and parties agree (support/gate_run.h).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -410,6 +410,14 @@ embedding_rows(void **state)
 	gt_free(&t);
 }
 
+static int
+with_public_weights(void **state)
+{
+	(void)state;
+	gt_public_weights = true;
+	return 0;
+}
+
 int
 main(void)
 {
@@ -427,5 +435,6 @@ main(void)
 		cmocka_unit_test(rope_then_rescale),
 		cmocka_unit_test(embedding_rows),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	const int masked = cmocka_run_group_tests_name("masked weights", tests, NULL, NULL);
+	return masked + cmocka_run_group_tests_name("public weights", tests, with_public_weights, NULL);
 }

@@ -46,6 +46,7 @@ many_find(const char *set, enum op op)
 #define gate_rules_pick many_pick
 #define gate_rules_default many_default
 #define gate_rules_fold many_fold
+#define gate_rules_mixed many_mixed
 #define gate_rules_write many_write
 #define edit_distance many_distance
 #include "passes/gate_rules.c"

@@ -234,6 +234,53 @@ static const struct edit packed_edit[] = {
 	        "the product leaves the operand 'x'" },
 };
 
+/* Products with public weights: of a masked value, of a share that is opened beside it, of weights one by one. */
+#define MM "mm={batch=1, bh=1, rows=2, inner=2, cols=2, sa=[0,0,2,1], sb=[0,0,2,1]}"
+#define MAP "map={dim=[4], so=[1], sa=[1], sb=[1]}"
+static const char public_good[] =
+	"sufc-ir 1\nprogram \"m\" stage SCHED next_id 12 weights public rounds 2 wire 64\n"
+	"const %w : i64[2x2] weight 50.12 = 1 2 3 4\n"
+	"const %b : i64[2] weight 50.12 slot 1 = 1 2\n"
+	"%x : f32[2x2] masked 38.12 slot 0 input = step.input {id=1, count=4, m=38} round 0\n"
+	"%g : f32[2x2] shared 50.12 slot 8 = step.gapext %x {id=2, count=4, na=4, n=38, m=50}\n"
+	"%p : f32[2x2] shared 50.24 slot 16 = step.wshare %g, %w, %b {id=3, count=4, na=4, nb=4, n=50, m=50, define_last=1, " MM "}\n"
+	"%og : f32[2x2] masked 50.12 slot 8 = step.open %g {id=4, count=4, n=50, m=50} round 1\n"
+	"%op : f32[2x2] masked 50.24 slot 16 = step.open %p {id=5, count=4, n=50, m=50} round 1\n"
+	"%y : f32[2x2] masked 50.24 slot 24 = step.wmul %og, %w, %b {id=6, count=4, na=4, nb=4, n=50, m=50, " MM "}\n"
+	"%z : f32[2x2] masked 50.24 slot 32 = step.wscale %op, %w {id=7, count=4, na=4, nb=4, n=50, m=50, " MAP "}\n"
+	"%l : f32[2x2] masked 50.24 slot 40 = step.lin %y, %z {id=8, count=4, na=4, nb=4, n=50, m=50, ca=1, cb=1, " MAP "}\n"
+	"step.output %l {id=9, count=4, n=50}\n"
+	"input %x\n"
+	"output %l\n";
+#define WMUL "%y : f32[2x2] masked 50.24 slot 24 = step.wmul "
+#define WSCALE "%z : f32[2x2] masked 50.24 slot 32 = step.wscale "
+#define WSHARE "%p : f32[2x2] shared 50.24 slot 16 = step.wshare "
+static const struct edit public_edit[] = {
+	{ NULL, NULL, NULL },
+	{ "program", "program \"m\" stage SCHED next_id 12 rounds 2 wire 64", "a product with public weights in a program whose weights are masked" },
+	{ "%y", WMUL "%og, %op {id=6, count=4, na=4, nb=4, n=50, m=50, " MM "}", "operand 'op' is masked of 50 bits, expected weight of 50 or more" },
+	{ "%y", WMUL "%w, %w {id=6, count=4, na=4, nb=4, n=50, m=50, " MM "}", "'w' is weight, expected masked" },
+	{ "%y", WMUL "%og, %w, %og {id=6, count=4, na=4, nb=4, n=50, m=50, " MM "}", "operand 'og' is masked of 50 bits, expected weight" },
+	{ "%y", WMUL "%og, %w, %w {id=6, count=4, na=4, nb=4, n=50, m=50, " MM "}", "the bias 'w' has 4 elements, expected 2" },
+	{ "%y", WMUL "%og, %b {id=6, count=4, na=4, nb=2, n=50, m=50, " MM "}", "the product leaves the operand 'b'" },
+	{ "%y", WMUL "%og {id=6, count=4, na=4, n=50, m=50, " MM "}", "1 operands, expected 2 or more, at most 3" },
+	{ "%y", WMUL "%og, %w {id=6, count=4, na=4, nb=4, n=50, m=50}", "needs the sizes of a matrix product" },
+	{ "%y", WMUL "%og, %w {id=6, count=4, na=4, nb=4, n=50, m=50, c=2, rows={count=2, first=2, inc=0, period=1, level=0}, " MM "}", "do not fit it and the product" },
+	{ "%y", WMUL "%og, %w {id=6, count=4, na=4, nb=4, n=50, m=50, define_last=1, " MM "}", "define_last=1" },
+	{ "%y", "%y : f32[2x2] masked 51.24 slot 24 = step.wmul %og, %w {id=6, count=4, na=4, nb=4, n=50, m=51, " MM "}", "a product of 51 bits from an operand of 50" },
+	{ "%y", "%y : f32[2x2] shared 50.24 slot 24 = step.wmul %og, %w {id=6, count=4, na=4, nb=4, n=50, m=50, " MM "}", "'y' is shared, expected masked" },
+	{ "const %b", "const %b : i64[2] weight 49.12 slot 1 = 1 2", "operand 'b' is weight of 49 bits, expected weight of 50 or more" },
+	{ "%z", WSCALE "%op, %b {id=7, count=4, na=4, nb=2, n=50, m=50, " MAP "}", "the map leaves the operand 'b'" },
+	{ "%z", WSCALE "%op, %w {id=7, count=4, na=4, nb=4, n=50, m=50, map={dim=[3], so=[1], sa=[1], sb=[1]}}", "the map does not write each element of 'z' once" },
+	{ "%z", WSCALE "%op, %w {id=7, count=4, na=4, nb=4, n=50, m=50, map={dim=[4], so=[1], sa=[2], sb=[1]}}", "the map leaves the operand 'op'" },
+	{ "%p", WSHARE "%x, %w, %b {id=3, count=4, na=4, nb=4, n=38, m=38, define_last=1, " MM "}", "operand 'x' is masked, expected shared" },
+	{ "%p", WSHARE "%g, %w, %b {id=3, count=4, na=4, nb=4, n=50, m=50, " MM "}", "define_last=0" },
+	{ "%p", WSHARE "%g, %g {id=3, count=4, na=4, nb=4, n=50, m=50, define_last=1, " MM "}", "operand 'g' is shared, expected masked" },
+	/* the mask is more than the pads: no mask shares, no opening without them */
+	{ "%z", "%z : f32[2x2] shared 50.24 slot 32 = step.mul %op, %op {id=7, count=4, na=4, nb=4, n=50, m=50, pad_a=3, " MAP "}", "the mask of 'op' is not the pad of step 3" },
+	{ "%op", "%op : f32[2x2] masked 40.24 slot 16 = step.open %p {id=5, count=4, n=50, m=40, s=10, pad_a=3} round 1", "drops bits of both pads of 'p', but step 3" },
+};
+
 static char *
 edited(const char *good, const struct edit *e)
 {
@@ -280,6 +327,7 @@ checker_names_each_fault(void **state)
 	try_edits(sched_good, sched_edit, sizeof sched_edit / sizeof sched_edit[0]);
 	try_edits(pads_good, pads_edit, sizeof pads_edit / sizeof pads_edit[0]);
 	try_edits(packed_good, packed_edit, sizeof packed_edit / sizeof packed_edit[0]);
+	try_edits(public_good, public_edit, sizeof public_edit / sizeof public_edit[0]);
 }
 
 static void

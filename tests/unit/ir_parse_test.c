@@ -38,6 +38,12 @@ static const char *const round_trips[] = {
 	"%m : f32[2x2] masked 50.24 alias %s = step.open %s {id=3, count=4, n=50, m=50} class matmul round 1\n"
 	"%q : f32[4] masked 50.24 slot 16 = step.lin %m {id=4, count=4, na=4, n=50, m=50, ca=-3, c=7, map={dim=[4], so=[1], sa=[1], sb=[0], a0=1}, table=$\"t 2\"} round 2\n"
 	"%r : f32[4] shared 1.0 slot 24, %t : f32[4] shared 50.24 slot 32 pad 5 = step.lut %q {id=5, count=4, b=8, rows={count=2, first=1, inc=1, period=2, level=0}, table=$gelu.8} class gelu round 2\n",
+	/* public weights */
+	"sufc-ir 1\n"
+	"program \"p\" stage SCHED next_id 3 weights public rounds 1 wire 8\n"
+	"const %w : i64[1x2] weight 50.12 = 1 2\n"
+	"%x : f32[2x1] masked 50.12 input = step.input {id=1, count=2, m=50} class other round 0\n"
+	"%y : f32[2x2] masked 50.24 slot 8 = step.wmul %x, %w {id=2, count=4, na=2, nb=2, n=50, m=50, mm={batch=1, bh=1, rows=2, inner=1, cols=2, sa=[0,0,1,1], sb=[0,0,2,1]}} class matmul round 1\n",
 	"sufc-ir 1\n"
 	"program \"g\" stage GATE\n"
 	"const %w : f32[7x2] weight 50.12 = 1 2 3 4 5 6 7 8 9 10 11 12 13 14\n"

@@ -104,7 +104,7 @@ static struct cost without_border(const struct compiled *c)
 	struct cost inner = c->cost;
 	struct cost_row border = { .rounds = 1 }, *other = class_of(&inner, "other");
 	for (const struct node *n = c->p->first; n; n = n->next) {
-		const struct suf_step s = cost_step(n);
+		const struct suf_step s = cost_step(c->p, n);
 		if (s.op != SUF_input && s.op != SUF_output)
 			continue;
 		const struct suf_cost one = suf_step_cost(&s, (uint8_t)c->opt.output_to);

@@ -187,6 +187,32 @@ test_large(void **state)
 	}
 }
 
+/* Without cosines: the constant, rounded, and the line are exact. */
+static void
+test_constant(void **state)
+{
+	(void)state;
+	enum { COUNT = 1 << 10 };
+	uint64_t *x = all_of_ring(COUNT, 8);
+	for (unsigned a = 2; a <= 14; a += 4)
+		for (int64_t c = -5; c <= 5; c++) {
+			struct series q = { .a = a, .b = 9, .terms = 1, .l = 3 };
+			struct harness h;
+			q.v[SUF_TRIG_COEF] = c * 1234567 + (c & 1); /* some are halves, or nearly so */
+			if (c == 5)
+				q.v[SUF_TRIG_COEF] = INT64_C(5) << (SUF_TRIG_FRAC - 1 - (a + q.b < SUF_TRIG_FRAC ? a + q.b : 0));
+			series_done(&q);
+			for (uint64_t i = 0; i < COUNT; i++)
+				x[i] = (uint64_t)harness_signed(i, 7) & ring_mask(8);
+			run(&h, (struct form){ 8, 6, 0, 40 }, &q, COUNT, x, 0, false);
+			const int64_t want = (int64_t)floorl(ldexpl((long double)q.v[SUF_TRIG_COEF], (int)(a + q.b) - SUF_TRIG_FRAC) + 0.5L);
+			for (uint64_t i = 0; i < COUNT; i++)
+				assert_int_equal(harness_signed(h.out_party[0][0][i], 40), want + 8 * harness_signed(i, 7));
+			harness_free(&h);
+		}
+	free(x);
+}
+
 /* ---- functions ----------------------------------------------------------------------------- */
 
 static long double gelu(long double x) { return 0.5L * x * (1 + erfl(x / sqrtl(2))); }
@@ -306,7 +332,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_exhaustive), cmocka_unit_test(test_large), cmocka_unit_test(test_gelu), cmocka_unit_test(test_sine),
+		cmocka_unit_test(test_exhaustive), cmocka_unit_test(test_large), cmocka_unit_test(test_constant), cmocka_unit_test(test_gelu), cmocka_unit_test(test_sine),
 		cmocka_unit_test(test_out_of_range)
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

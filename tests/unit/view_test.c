@@ -235,6 +235,8 @@ side_thread(void *p)
 			bool in = k < a->h->prog.ninput;
 			uint32_t j = in ? k : k - a->h->prog.ninput;
 			uint64_t count = in ? a->h->in_count[j] : a->h->weight_count[j];
+			if (!in && a->h->weight_dealt[j]) /* public */
+				continue;
 			for (uint64_t e = count > keep ? count - keep : 0; e < count; e++)
 				view_put(&v->c, HELD, in ? s->x_hat[j][e] : s->w_hat[j][e], in ? a->h->input[j].bits : a->h->weight[j].bits);
 		}
@@ -274,6 +276,7 @@ deal(struct harness *h, struct session *s)
 	now = &s->s;
 	assert_int_equal(run_init(d, &h->prog, RUN_DEAL), SUF_OK);
 	give(d, &s->s);
+	d->weight = h->weight_dealt;
 	for (int p = 0; p < 2; p++) {
 		assert_int_equal(suf_sink_memory(&s->key[p]), SUF_OK);
 		d->sink[p] = s->key[p];
@@ -284,7 +287,7 @@ deal(struct harness *h, struct session *s)
 	for (uint32_t k = 0; k < h->prog.ninput; k++)
 		s->x_hat[k] = mask(h->in_data[k], h->in_count[k], h->input[k].bits, &s->s.client, 1, h->input[k].step, RUN_TAG_INPUT);
 	for (uint32_t k = 0; k < h->prog.nweight; k++)
-		s->w_hat[k] = mask(h->weight_data[k], h->weight_count[k], h->weight[k].bits, s->s.model, 2, k + 1, 0);
+		s->w_hat[k] = mask(h->weight_data[k], h->weight_count[k], h->weight[k].bits, s->s.model, h->weight_dealt[k] ? 0 : 2, k + 1, 0);
 }
 
 static void

@@ -37,6 +37,28 @@ static enum suf_err body(struct suf_run *run)
 	return err;
 }
 
+/* The same with weights that everybody knows: one round brings the inputs, the rest is local. */
+static const struct suf_step public_step[] = {
+	{ .op = SUF_wmul, .id = 3, .count = 12, .na = 32, .nb = 24, .n = BITS, .m = BITS, .mm = &mm_y,
+	  .in = { { SUF_WIRE, AT_X }, { SUF_PUBLIC, 0 } }, .out = { { SUF_WIRE, AT_Y } }, .klass = "matmul" },
+	{ .op = SUF_wmul, .id = 4, .count = 6, .na = 10, .nb = 15, .n = BITS, .m = BITS, .mm = &mm_e,
+	  .in = { { SUF_WIRE, AT_IDS }, { SUF_PUBLIC, 1 } }, .out = { { SUF_WIRE, AT_E } }, .klass = "embedding" },
+};
+
+static enum suf_err public_body(struct suf_run *run)
+{
+	enum suf_err err = SUF_OK;
+	for (size_t k = 0; k < 2 && !err; k++)
+		err = suf_step(run, &step[k]);
+	if (!err)
+		err = suf_round(run);
+	for (size_t k = 0; k < 2 && !err; k++)
+		err = suf_step(run, &public_step[k]);
+	for (size_t k = 6; k < 8 && !err; k++)
+		err = suf_step(run, &step[k]);
+	return err;
+}
+
 static const struct suf_tensor input[] = {
 	{ .name = "x", .rank = 2, .dim = { SMALL_ROWS, SMALL_INNER }, .bits = BITS, .frac = FRAC, .step = 1 },
 	{ .name = "ids", .rank = 1, .dim = { SMALL_IDS }, .bits = BITS, .onehot = SMALL_VOCAB, .step = 2, .integer = true },
@@ -56,6 +78,8 @@ static const struct suf_tensor weight[] = {
 const struct suf_program small_program = PROGRAM(1, 1);
 const struct suf_program small_program_to_0 = PROGRAM(7, 0);
 const struct suf_program other_program = PROGRAM(9, 1);
+const struct suf_program small_public_program = { .name = "small", .gates = "sigma", .weights = "public", .hash = { 11, 2, 3 }, .wire_elems = WIRES, .output_to = 1,
+	.nrounds = 1, .input = input, .output = output, .weight = weight, .ninput = 2, .noutput = 2, .nweight = 2, .body = public_body };
 
 static void draw(int64_t *v, double *real, int n)
 {

@@ -10,6 +10,7 @@ enum { SMALL_ROWS = 4, SMALL_INNER = 8, SMALL_COLS = 3, SMALL_IDS = 2, SMALL_VOC
 extern const struct suf_program small_program;
 extern const struct suf_program small_program_to_0;  /* the same, outputs to party 0 */
 extern const struct suf_program other_program;       /* the same with another hash */
+extern const struct suf_program small_public_program; /* the same with public weights */
 /* Random weights: W [8][3], E [5][3] in 12 fraction bits, into a plain weights file for the program. */
 void small_weights(const struct suf_program *, const char *path, double w[SMALL_INNER * SMALL_COLS], double e[SMALL_VOCAB * SMALL_COLS]);
 #endif

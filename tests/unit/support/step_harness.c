@@ -131,6 +131,14 @@ harness_weight(struct harness *h, uint64_t count, unsigned bits, const uint64_t 
 }
 
 struct suf_ref
+harness_public(struct harness *h, uint64_t count, unsigned bits, const uint64_t *w)
+{
+	const struct suf_ref r = { SUF_PUBLIC, harness_weight(h, count, bits, w).at };
+	h->weight_dealt[r.at] = h->weight_data[r.at];
+	return r;
+}
+
+struct suf_ref
 harness_open(struct harness *h, struct suf_ref at, uint64_t count, unsigned n)
 {
 	harness_step(h, (struct suf_step){ .op = SUF_open, .count = count, .n = (uint8_t)n, .m = (uint8_t)n, .in = { at }, .out = { at } });
@@ -178,6 +186,8 @@ mask_weights(struct harness *h)
 	struct prg_stream_key key;
 	for (uint32_t k = 0; k < h->prog.nweight; k++) {
 		memcpy(h->weight_hat[k], h->weight_data[k], h->weight_count[k] * 8);
+		if (h->weight_dealt[k])
+			continue;
 		uint64_t *pad = copy(NULL, h->weight_count[k]);
 		for (int p = 0; p < 2; p++) {
 			prg_stream_init(&key, &h->model[p]);
@@ -243,6 +253,7 @@ run_protocol(struct harness *h)
 	pthread_t thread[2];
 	assert_int_equal(run_init(d, &h->prog, RUN_DEAL), SUF_OK);
 	give_seeds(h, d);
+	d->weight = h->weight_dealt;
 	for (int p = 0; p < 2; p++)
 		assert_int_equal(suf_sink_memory(&d->sink[p]), SUF_OK);
 	if (run_start(d))

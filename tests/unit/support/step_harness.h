@@ -16,6 +16,7 @@ struct harness {
 	struct suf_tensor input[8], output[8], weight[8];
 	uint64_t *in_data[8], *out_sim[8], *out_party[2][8];
 	uint64_t *weight_data[8], *weight_hat[8];
+	const uint64_t *weight_dealt[8]; /* what the dealer knows: public ones */
 	uint64_t in_count[8], out_count[8], weight_count[8];
 	uint64_t wires;              /* wire elements handed out */
 	uint64_t sent[2], key[2], prg[3]; uint32_t rounds; /* measured by the last run; prg: dealer, party 0, party 1 */
@@ -30,6 +31,7 @@ void harness_round(struct harness *);            /* exchange after the last step
 /* An input of count elements of `bits` bits: the wire (round 0 is closed by harness_round). */
 struct suf_ref harness_input(struct harness *, uint64_t count, unsigned bits, const uint64_t *x);
 struct suf_ref harness_weight(struct harness *, uint64_t count, unsigned bits, const uint64_t *w);
+struct suf_ref harness_public(struct harness *, uint64_t count, unsigned bits, const uint64_t *w); /* everybody knows it */
 /* Open a SHARED wire in place (n bits), s dropped bits to m; returns the same ref. */
 struct suf_ref harness_open(struct harness *, struct suf_ref, uint64_t count, unsigned n);
 int harness_output(struct harness *, struct suf_ref, uint64_t count, unsigned bits); /* index */

@@ -419,6 +419,29 @@ trigonometric(struct harness *h, uint64_t count)
 	harness_round(h);
 }
 
+/* A share times a public matrix, beside its own opening; then a masked value times that matrix and a factor. */
+static void
+public_products(struct harness *h, uint64_t count)
+{
+	static const uint64_t matrix[16] = { 1, 0, 3, 62, 2, 1, 0, 5, 0, 4, 1, 6, 63, 0, 2, 1 };
+	static struct suf_mm mm = { .batch = 1, .bh = 1, .inner = 4, .cols = 4, .sa = { 0, 0, 4, 1 }, .sb = { 0, 0, 4, 1 } };
+	static struct suf_map map = { .ndim = 2, .dim = { 0, 4 }, .so = { 4, 1 }, .sa = { 4, 1 }, .sb = { 0, 1 } };
+	const struct suf_ref w = harness_public(h, 16, 6, matrix);
+	mm.rows = map.dim[0] = (uint32_t)count / 4;
+	struct suf_ref x = input(h, count, 5, 3), u, z, v;
+	harness_round(h);
+	u = add(h, (struct suf_step){ .op = SUF_gapext, .count = count, .n = 5, .m = 6, .in = { x } }, NULL);
+	z = add(h, (struct suf_step){ .op = SUF_wshare, .count = count, .na = count, .nb = 16, .n = 6, .m = 6, .define_last = 1, .mm = &mm, .in = { u, w } }, NULL);
+	harness_open(h, u, count, 6);
+	harness_open(h, z, count, 6);
+	harness_round(h);
+	v = add(h, (struct suf_step){ .op = SUF_wmul, .count = count, .na = count, .nb = 16, .n = 6, .m = 6, .mm = &mm, .in = { z, w } }, NULL);
+	v = add(h, (struct suf_step){ .op = SUF_wscale, .count = count, .na = count, .nb = 16, .n = 6, .m = 5, .map = &map, .in = { v, w } }, NULL);
+	v = add(h, (struct suf_step){ .op = SUF_gapext, .count = count, .n = 5, .m = 6, .in = { v } }, NULL);
+	harness_open(h, v, count, 6);
+	harness_round(h);
+}
+
 const struct view_program view_program[VIEW_PROGRAMS] = {
 	{ .name = "trunc, sext", .make = trunc_and_sext, .block = 512, .faults = true },
 	{ .name = "trunc with slack", .make = trunc_slack, .block = 512 },
@@ -443,4 +466,5 @@ const struct view_program view_program[VIEW_PROGRAMS] = {
 	{ .name = "bitmul", .make = bits_times, .block = 512, .faults = true },
 	{ .name = "exps", .make = exponentials, .block = 256, .faults = true },
 	{ .name = "trig", .make = trigonometric, .block = 512, .faults = true },
+	{ .name = "gapext, wshare, wmul, wscale", .make = public_products, .block = 1024, .faults = true },
 };

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * wmul.c -- product of a masked value with a public matrix: local on X and on the mask,
+ *     (X + r) W + b = (X W + b) + r W,
+ * so the result is masked by r W, which the dealer computes from the weights.
+ *
+ * Opened: nothing.  Key: none.  r W is no fresh mask, but both sides of the equation are functions of what the parties knew
+ * already, X + r and W.
+ */
+#include "public.h"
+
+size_t
+public_scratch(const struct suf_step *s)
+{
+	return gemm_scratch(s->mm->rows, s->mm->inner, s->mm->cols) + 64;
+}
+
+void
+public_product(struct suf_run *r, const struct suf_step *s, bool bias, const uint64_t *a, uint64_t *c, void *work)
+{
+	const struct suf_mm *m = s->mm;
+	const uint64_t *w = run_weight(r, s->in[1]), *b = bias && s->in[2].space != SUF_NONE ? run_weight(r, s->in[2]) : NULL;
+	for (uint64_t i = 0; i < s->count; i += m->cols)
+		for (uint32_t j = 0; j < m->cols; j++)
+			c[i + j] = b ? b[j] : 0;
+	for (uint32_t k = 0; k < m->batch; k++) {
+		const int64_t hi = k / m->bh, lo = k % m->bh;
+		gemm_u64(r->isa, s->m <= 52, m->rows, m->inner, m->cols, /* the low 52 bits of operands give those of products */
+		         a + (int64_t)m->a0 + hi * m->sa[0] + lo * m->sa[1], m->sa[2], m->sa[3],
+		         w + (int64_t)m->b0 + hi * m->sb[0] + lo * m->sb[1], m->sb[2], m->sb[3],
+		         c + (uint64_t)k * m->rows * m->cols, m->cols, work);
+	}
+	for (uint64_t i = 0; i < s->count; i++)
+		c[i] &= ring_mask(s->m);
+}
+
+static enum suf_err
+wmul_deal(struct suf_run *r, const struct suf_step *s)
+{
+	void *work = run_scratch(r, public_scratch(s));
+	if (!work)
+		return r->err;
+	public_product(r, s, false, run_mask(r, s->in[0]), run_mask(r, s->out[0]), work);
+	return SUF_OK;
+}
+
+static enum suf_err
+wmul_eval(struct suf_run *r, const struct suf_step *s)
+{
+	void *work = run_scratch(r, public_scratch(s));
+	if (!work)
+		return r->err;
+	public_product(r, s, true, run_wire(r, s->in[0]), run_wire(r, s->out[0]), work);
+	return SUF_OK;
+}
+
+static enum suf_err
+wmul_sim(struct suf_run *r, const struct suf_step *s)
+{
+	const enum suf_err e = wmul_eval(r, s);
+	return e ? e : wmul_deal(r, s);
+}
+
+const struct step_impl step_wmul = { wmul_deal, wmul_eval, wmul_sim, NULL, public_scratch };
