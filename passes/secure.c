@@ -62,11 +62,18 @@ secure_fact(const struct secure *c, const struct val *v)
 
 /* ---- operands ------------------------------------------------------------------- */
 
-/* The form of in[k], derived; SEC_PUBLIC if it is none that a step may read. */
+/* The form of in[k], derived; SEC_PUBLIC: a number that everybody knows, or it is none that a step may read. */
 static enum sec
 operand_form(struct secure *c, const struct node *n, int k)
 {
 	const struct val *v = n->in[k];
+	if (secure_takes_public(n->step, k)) {
+		if (!v->data || v->type.sec != SEC_WEIGHT || !c->p->public_weights)
+			secure_fail(c, 9, n, v, "is read as it is: it has to be a weight, and weights public");
+		else if (v->type.bits < n->step->m)
+			secure_fail(c, 6, n, v, "%u bits in a ring of %u", v->type.bits, n->step->m);
+		return SEC_PUBLIC;
+	}
 	if (v->data) {
 		if (v->type.sec != SEC_WEIGHT)
 			secure_fail(c, 1, n, v, "a constant that is %s is no operand of a step", ir_sec_name[v->type.sec]);
@@ -126,7 +133,7 @@ check_forms(struct secure *c, const struct node *n, const enum sec *form)
 static void
 check_wraps(struct secure *c, const struct node *n)
 {
-	for (int k = 0; k < n->nin; k++) {
+	for (int k = 0; k < n->nin && !secure_takes_public(n->step, k); k++) {
 		const int64_t *factor;
 		unsigned least = 64;             /* zeros at the end of the factors */
 		for (uint32_t i = 0, count = secure_factors(n->step, k, &factor); i < count; i++)
@@ -334,9 +341,6 @@ result_form(struct secure *c, const struct node *n, const enum sec *form)
 		check_forms(c, n, form);
 		if (!s->s || s->m + s->s > s->n)
 			secure_fail(c, 6, n, n->in[0], "%u bits are kept of %u shifted by %u", s->m, s->n, s->s);
-		return SEC_MASKED;
-	case MASK_IMAGE:
-		check_forms(c, n, form);
 		return SEC_MASKED;
 	case MASK_JOINS:
 		check_forms(c, n, form);

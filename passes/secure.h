@@ -13,7 +13,6 @@ enum mask_of {
 	MASK_LINEAR,             /* a linear image of the operands, all shares or all masked (weights, too): so is the mask; shares keep their pads */
 	MASK_FLOOR,              /* top bits of a masked operand, m <= n - s: the mask's; nobody has shares of it */
 	MASK_JOINS,              /* linear: a share, first, and masked values: the share keeps its pads, the other masks are added to its mask */
-	MASK_IMAGE,              /* the image of a masked operand under public weights: so is the mask; nobody has shares of it */
 	MASK_PADS,               /* of SHARED results: fresh pads alone (PADS), so the pads are shares of the mask */
 	MASK_MORE,               /* fresh pads and something else: nobody has shares of it */
 	MASK_OPENED,             /* that of the share which is opened; its top bits if bits are dropped */
@@ -53,6 +52,7 @@ uint64_t secure_count(const struct val *);                /* elements on the wir
 enum mask_of secure_mask(const struct suf_step *);
 bool secure_sends(const struct suf_step *);              /* a message: it has a row SENT */
 bool secure_takes_weight(const struct suf_step *, int k);
+bool secure_takes_public(const struct suf_step *, int k); /* that everybody knows, and nothing else */
 bool secure_wants_shares(const struct suf_step *, int k); /* of the mask of in[k]: it has a row OPERAND */
 bool secure_reduces(const struct node *);                /* a local step that keeps elements and their order, mod 2^m */
 unsigned secure_share_bits(const struct suf_step *, int k); /* bits of the part that holds them; 0: none, they have to be pads */

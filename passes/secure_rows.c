@@ -38,6 +38,14 @@ secure_takes_weight(const struct suf_step *s, int k)
 }
 
 bool
+secure_takes_public(const struct suf_step *s, int k)
+{
+#define PUBLIC(step, operand) if (s->op == SUF_##step && k == (operand)) return true;
+#include "steps.def"
+	return false;
+}
+
+bool
 secure_wants_shares(const struct suf_step *s, int k)
 {
 #define OPERAND(step, operand, count, who) if (s->op == SUF_##step && k == (operand)) return true;

@@ -89,16 +89,16 @@ hot_words(const struct suf_step *s, uint64_t k, const uint64_t *q, uint64_t *hot
 			hot[i * n + j] = suf_cells_hot(q[i], j);
 }
 
-/* sign[i] = bit q[i] of party 0's share; u: those of party p. */
+/* sign[i] = bit q[i], where hot has its bit, of party 0's share; u: those of party p. */
 static void
-signs(const struct suf_step *s, int p, uint64_t k, const uint64_t *q, const uint64_t *hot, const uint64_t *u, uint64_t *sign)
+signs(const struct suf_step *s, int p, uint64_t k, const uint64_t *hot, const uint64_t *u, uint64_t *sign)
 {
 	const uint64_t n = suf_cells_words_of(s, 1);
 	for (uint64_t i = 0; i < k; i++) {
 		uint64_t any = 0;
 		for (uint64_t j = 0; j < n; j++)
 			any |= hot[i * n + j] & u[i * n + j];
-		sign[i] = (any >> (q[i] & 63) & 1) ^ (uint64_t)p;
+		sign[i] = ((any | (0 - any)) >> 63) ^ (uint64_t)p; /* a one-hot has one bit: that one, or none */
 	}
 }
 
@@ -114,7 +114,7 @@ cells_deal(struct suf_run *r, const struct suf_step *s)
 		enum suf_err e = deal_corr_known(r, s, PART_cells_hot, at * n, k * n, hot, u);
 		if (e)
 			return e;
-		signs(s, 1 - corr_party(at * n), k, q, hot, u, sign + at);
+		signs(s, 1 - corr_party(at * n), k, hot, u, sign + at);
 	}
 	prg_wipe(q, sizeof q);
 	prg_wipe(hot, sizeof hot);
@@ -200,7 +200,7 @@ sim_block(struct suf_run *r, const struct suf_step *s, struct rows *rows, uint64
 	}
 	hot_words(s, k, q, hot);
 	sim_corr_at(r, s, PART_cells_hot, 0, at * n, k * n, hot, own);
-	signs(s, 0, k, q, hot, own, sign);
+	signs(s, 0, k, hot, own, sign);
 	sum_cells(s, kernel_of(r->isa), rows, 0, k, x_hat, own, z0);
 	for (uint64_t i = 0; i < k; i++) {
 		const uint64_t place = public_place(s, x_hat[i]), cell = ((place >> s->s) + q[i]) & ring_mask(s->b);
