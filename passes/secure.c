@@ -60,6 +60,13 @@ secure_fact(const struct secure *c, const struct val *v)
 	return NULL;
 }
 
+struct fact *
+secure_operand(const struct secure *c, const struct fact *f, int k)
+{
+	struct fact *of = k < f->maker->nin ? secure_fact(c, f->maker->in[k]) : NULL;
+	return of && of->at < f->at ? of : NULL;
+}
+
 /* ---- operands ------------------------------------------------------------------- */
 
 /* The form of in[k], derived; SEC_PUBLIC: a number that everybody knows, or it is none that a step may read. */
@@ -157,7 +164,7 @@ pads_of(const struct secure *c, const struct val *v)
 		if (secure_mask(f->maker->step) == MASK_OPENED && f->maker->step->s)
 			return NULL;
 		opened |= secure_mask(f->maker->step) == MASK_OPENED;
-		f = secure_fact(c, f->maker->in[0]);
+		f = secure_operand(c, f, 0);
 	}
 	return f && opened && f->form == SEC_SHARED && f->output == 0 && secure_mask(f->maker->step) == MASK_PADS ? f : NULL;
 }

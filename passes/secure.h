@@ -46,6 +46,7 @@ struct secure {
 /* A rule of docs/security.md ("Rules") does not hold; n NULL: the program's. */
 void secure_fail(struct secure *, int rule, const struct node *n, const struct val *, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 struct fact *secure_fact(const struct secure *, const struct val *); /* through views; NULL: nothing made it so far */
+struct fact *secure_operand(const struct secure *, const struct fact *, int k); /* in[k] of its maker, if it was made before: chains of these end */
 uint64_t secure_count(const struct val *);                /* elements on the wire */
 
 /* secure_rows.c: what the rows of steps.def say. */

@@ -33,7 +33,7 @@ search(const struct secure *c, const struct node *open, int stamp, struct reach 
 	for (int i = 0; i < r->n; i++) {
 		const struct fact *g = &c->fact[r->fact[i]];
 		for (int k = 0; keeps_pads(g) && k < g->maker->nin; k++) {
-			struct fact *h = secure_fact(c, g->maker->in[k]);
+			struct fact *h = secure_operand(c, g, k);
 			if (h && h->form == SEC_SHARED && h->seen != stamp) {
 				h->seen = stamp;
 				r->fact[r->n++] = (int)(h - c->fact);
@@ -82,7 +82,7 @@ through(struct secure *c, struct marks *m, const struct fact *g)
 {
 	const struct node *n = g->maker;
 	for (int k = 0; k < n->nin; k++) {
-		const struct fact *h = secure_fact(c, n->in[k]);
+		const struct fact *h = secure_operand(c, g, k);
 		if (!h || h->form != SEC_SHARED)
 			continue;
 		bool *in = marks_of(c, m, h);

@@ -26,7 +26,7 @@ static const struct fact *
 root_of(const struct secure *c, const struct fact *f)
 {
 	while (f && secure_mask(f->maker->step) == MASK_OPENED)
-		f = secure_fact(c, f->maker->in[0]);
+		f = secure_operand(c, f, 0);
 	return f;
 }
 

@@ -193,7 +193,7 @@ secure_numbers(struct secure *c, const struct node *n)
 static const struct fact *
 origin(const struct secure *c, const struct val *v)
 {
-	for (const struct fact *f = secure_fact(c, v);; f = secure_fact(c, f->maker->in[0])) {
+	for (const struct fact *f = secure_fact(c, v);; f = secure_operand(c, f, 0)) {
 		if (!f)
 			return NULL;
 		const struct suf_step *s = f->maker->step;

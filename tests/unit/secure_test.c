@@ -16,8 +16,8 @@
 #include "passes/gate/compact.h"
 
 enum { WIRES = 4, LEAST_KINDS = 24, LEAST_BY_SECURE = 15 };
-static const char *const set_name[] = { "sigma", "suf", "compact" };
-enum { SETS = sizeof set_name / sizeof *set_name, PROGRAMS = SETS + 2 };
+static const char *const set_name[] = { "sigma", "suf", "compact", "compact" };
+enum { SETS = sizeof set_name / sizeof *set_name, PUBLIC_WEIGHTS = SETS - 1, PROGRAMS = SETS + 2 };
 
 /* ---- programs --------------------------------------------------------------------- */
 
@@ -40,11 +40,13 @@ verdict_close(struct verdict *v)
 }
 
 static void
-transformer(struct model *m, const char *set)
+transformer(struct model *m, const char *set, bool public_weights)
 {
 	int64_t dim[2] = { 3, 8 };
 	model_init(m, 5);
 	m->opt.gates = set;
+	m->opt.weights = public_weights ? WEIGHTS_PUBLIC : WEIGHTS_MASKED;
+	m->p->public_weights = public_weights;
 	struct val *x = model_input(m, "x", DT_F32, 2, dim);
 	x->lo = -4; x->hi = 4; x->from = RANGE_PROVEN;
 	ir_add_output(m->p, model_linear(m, "logits", model_layer(m, "layer", x, 2, true), 3, 0.3));
@@ -124,7 +126,7 @@ program(int k)
 static const char *
 program_name(int k)
 {
-	return k < SETS ? set_name[k] : k == SETS ? "chain" : "pairs";
+	return k == PUBLIC_WEIGHTS ? "compact, public weights" : k < SETS ? set_name[k] : k == SETS ? "chain" : "pairs";
 }
 
 static int
@@ -132,7 +134,7 @@ setup(void **state)
 {
 	(void)state;
 	for (int k = 0; k < SETS; k++)
-		transformer(&model[k], set_name[k]);
+		transformer(&model[k], set_name[k], k == PUBLIC_WEIGHTS);
 	chain(&made[0]);
 	pairs(&made[1]);
 	return 0;
@@ -180,31 +182,41 @@ caught(int k, const struct fault *f)
 	return by;
 }
 
+/* Faults found by secure, of them by it alone, and all. */
+struct tally { int alone, only, kinds; };
+
+static void
+find_fault(const struct fault *f, struct tally *t)
+{
+	int places = 0, by = BY_SECURE | BY_IR;
+	for (int k = 0; k < PROGRAMS; k++) {
+		const int now = caught(k, f);
+		places += now >= 0;
+		by &= now >= 0 ? now : by;
+	}
+	if (!places)
+		fail_msg("%s: no program has a place for it", f->name);
+	if (f->harmless)
+		return;
+	if (!by)
+		fail_msg("%s: not found", f->name);
+	printf("%-62s %d of %d programs, found by %s\n", f->name, places, PROGRAMS, by == BY_SECURE ? "secure alone" : by == BY_IR ? "ir_check alone" : "both");
+	t->kinds++;
+	t->alone += by & BY_SECURE ? 1 : 0;
+	t->only += by == BY_SECURE ? 1 : 0;
+}
+
 static void
 faults_are_found(void **state)
 {
 	(void)state;
-	int alone = 0, both = 0, kinds = 0;
-	for (int i = 0; i < nfaults; i++) {
-		int places = 0, by = BY_SECURE | BY_IR;
-		for (int k = 0; k < PROGRAMS; k++) {
-			const int now = caught(k, &faults[i]);
-			places += now >= 0;
-			by &= now >= 0 ? now : by;
-		}
-		if (!places)
-			fail_msg("%s: no program has a place for it", faults[i].name);
-		if (faults[i].harmless)
-			continue;
-		if (!by)
-			fail_msg("%s: not found", faults[i].name);
-		printf("%-62s %d of %d programs, found by %s\n", faults[i].name, places, PROGRAMS, by == BY_SECURE ? "secure alone" : by == BY_IR ? "ir_check alone" : "both");
-		kinds++;
-		alone += by & BY_SECURE ? 1 : 0;
-		both += by == BY_SECURE ? 1 : 0;
-	}
-	printf("%d kinds of faults, %d found by secure, %d of them by it alone\n", kinds, alone, both);
-	assert_true(kinds >= LEAST_KINDS && alone >= LEAST_BY_SECURE);
+	struct tally t = { 0 };
+	for (int i = 0; i < nfaults_places; i++)
+		find_fault(&faults_places[i], &t);
+	for (int i = 0; i < nfaults_rules; i++)
+		find_fault(&faults_rules[i], &t);
+	printf("%d kinds of faults, %d found by secure, %d of them by it alone\n", t.kinds, t.alone, t.only);
+	assert_true(t.kinds >= LEAST_KINDS && t.alone >= LEAST_BY_SECURE);
 }
 
 /* Every program without a fault. */
@@ -225,9 +237,132 @@ programs_pass(void **state)
 	}
 }
 
+/* ---- random changes ------------------------------------------------------------------ */
+
+/* Dealer and parties against the simulator; false: they differ. */
+static bool
+runs(struct prog *p)
+{
+	struct exec *e = exec_new(p);
+	const struct suf_program *sp = exec_program(e);
+	uint64_t *in[4] = { NULL }, *sim[4] = { NULL }, *got[4] = { NULL };
+	bool same = true;
+	for (uint32_t k = 0; k < sp->ninput; k++) {
+		in[k] = calloc(exec_wire_count(&sp->input[k]) + 1, 8);
+		for (uint64_t i = 0; i < exec_wire_count(&sp->input[k]); i++)
+			in[k][i] = (uint64_t)gt_bits(12) & ring_mask(sp->input[k].bits);
+	}
+	for (uint32_t k = 0; k < sp->noutput; k++) {
+		sim[k] = calloc(exec_wire_count(&sp->output[k]) + 1, 8);
+		got[k] = calloc(exec_wire_count(&sp->output[k]) + 1, 8);
+	}
+	struct exec_seeds seeds;
+	struct exec_parties parties;
+	char text[256] = "";
+	assert_int_equal(exec_random_seeds(&seeds), SUF_OK);
+	if (exec_simulate(e, &seeds, in, sim, NULL, NULL, text) || exec_run(e, &seeds, in, got, NULL, NULL, &parties, text)) {
+		print_error("%s\n", text);
+		same = false;
+	}
+	for (uint32_t k = 0; same && k < sp->noutput; k++)
+		same = !memcmp(sim[k], got[k], exec_wire_count(&sp->output[k]) * 8);
+	for (int k = 0; k < 4; k++) {
+		free(in[k]);
+		free(sim[k]);
+		free(got[k]);
+	}
+	exec_free(e);
+	return same;
+}
+
+static uint64_t state_of_changes;
+
+static uint64_t
+draw(uint64_t below)
+{
+	state_of_changes = state_of_changes * 6364136223846793005ull + 1442695040888963407ull;
+	return (state_of_changes >> 33) % below;
+}
+
+static void nudge(uint8_t *x) { *x = (uint8_t)(draw(3) ? *x + 1 - 2 * draw(2) : draw(20)); }
+static void nudge_count(uint64_t *x) { *x = draw(3) ? *x + 1 - 2 * draw(2) : draw(100); }
+static void nudge_number(int64_t *x) { *x = draw(3) ? *x + 1 - 2 * (int64_t)draw(2) : (int64_t)draw(100); }
+
+enum { KINDS = 22 };
+
+/* One number, flag or operand of one step becomes another. */
+static void
+change(struct prog *p, struct node *n, uint64_t kind, struct node *other)
+{
+	struct suf_step *s = n->step;
+	switch (kind) {
+	case 0: nudge_count(&s->count); break;
+	case 1: nudge_count(&s->na); break;
+	case 2: nudge_count(&s->nb); break;
+	case 3: nudge(&s->n); break;
+	case 4: nudge(&s->m); break;
+	case 5: nudge(&s->s); break;
+	case 6: nudge(&s->b); break;
+	case 7: s->shared ^= 1; break;
+	case 8: s->slack ^= 1; break;
+	case 9: s->weight_b ^= 1; break;
+	case 10: s->define_last ^= 1; break;
+	case 11: s->round_half ^= 1; break;
+	case 12: s->pad_a = s->pad_a && draw(2) ? 0 : other->step->id; break;
+	case 13: s->pad_b = s->pad_b && draw(2) ? 0 : other->step->id; break;
+	case 14: nudge_number(draw(2) ? &s->ca : &s->cb); break;
+	case 15: s->id = other->step->id; break;
+	case 16: n->round += draw(2) ? 1 : -1; break;
+	case 17: if (n->nout) nudge(&n->out[draw((uint64_t)n->nout)]->type.bits); break;
+	case 18: if (n->nout) n->out[0]->type.sec = (enum sec)(SEC_WEIGHT + (int)draw(6)); break;
+	case 19: if (n->nout) n->out[0]->slot += draw(2) ? 8 : (uint64_t)-8; break;
+	case 20: if (n->nin && other->nout) ir_set_in(p, n, (int)draw((uint64_t)n->nin), other->out[0]); break;
+	default: if (n->prev && n != other) ir_move_before(p, n, other); break;
+	}
+}
+
+static void
+random_changes(void **state)
+{
+	(void)state;
+	enum { TIMES = 1500 };
+	int passed = 0, both = 0, alone[2] = { 0, 0 };
+	for (int i = 0; i < TIMES; i++) {
+		struct verdict v;
+		verdict_open(&v);
+		state_of_changes = (uint64_t)i * 977 + 13;
+		const int k = (int)draw(PROGRAMS);
+		struct prog *p = ir_clone(program(k), v.diag);
+		struct node *n = p->first, *other = p->first;
+		int nodes = 0;
+		for (struct node *j = p->first; j; j = j->next)
+			nodes++;
+		for (uint64_t skip = draw((uint64_t)nodes); skip--;)
+			n = n->next;
+		for (uint64_t skip = draw((uint64_t)nodes); skip--;)
+			other = other->next;
+		const uint64_t kind = draw(KINDS);
+		change(p, n, kind, other);
+		const bool ir = ir_check(p, STAGE_SCHED), secure = pass_secure(p);
+		both += !ir && !secure;
+		alone[0] += ir && !secure;
+		alone[1] += !ir && secure;
+		if (ir && secure) {
+			passed++;
+			if (!runs(p))
+				fail_msg("change %d, kind %d at step %u (%s) of %s: passes, but parties and simulator differ", i, (int)kind, n->step->id,
+				         suf_step_desc[n->step->op].name, program_name(k));
+		}
+		ir_free(p);
+		verdict_close(&v);
+	}
+	printf("%d changes: %d refused by both checkers, %d by secure alone, %d by ir_check alone, %d by none and run\n", TIMES, both, alone[0], alone[1], passed);
+	assert_true(both + alone[0] > TIMES / 2);
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(programs_pass), cmocka_unit_test(faults_are_found) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(programs_pass), cmocka_unit_test(faults_are_found), cmocka_unit_test(random_changes) };
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
