@@ -71,7 +71,7 @@ suf_cells_unpack(const struct suf_cells *c, unsigned b, uint64_t sum, uint64_t w
 static inline SUF_HD uint64_t
 suf_cells_hot(uint64_t q, uint64_t j)
 {
-	return ((((q >> 6) ^ j) - 1) >> 63) << (q & 63);
+	return (0 - ((((q >> 6) ^ j) - 1) >> 63)) & (uint64_t)1 << (q & 63);
 }
 
 /* 2^b bits, b > 6, turned by the public x: bit k of the result is bit k - x of t.  One word of the result. */
