@@ -2,6 +2,7 @@
  * compare_text.c -- the comparison as a table for a terminal of 100 columns:
  * strategies side by side, published systems beside them.
  */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "frontend/compare.h"
@@ -221,22 +222,46 @@ notes(const struct comparison *c, FILE *to)
 		fprintf(to, "Published are the layers of %s alone; this model has more (embedding, head, another norm).\n", c->known->name);
 }
 
+/* One figure beside what it is held to. */
+static void
+beside(FILE *to, const char *what, double have, double bound, double aim)
+{
+	const double off = (have / aim - 1) * 100;
+	fprintf(to, "  %s %.3f GiB: %s the bound of %.3f, %.0f %% %s the aim of %.3f\n", what, have, have <= bound ? "keeps" : "MISSES", bound, fabs(off),
+	        off <= 0 ? "below" : "above", aim);
+}
+
+static void
+goals(const struct comparison *c, FILE *to)
+{
+	const struct goal *g = c->known && !c->shape.more ? goal_find(c->known->name, c->shape.seq, c->public_weights) : NULL;
+	for (int k = 0; g && k < c->n; k++) {
+		const struct cost_row *t = &c->v[k].cost.total;
+		if (strcmp(c->v[k].gates, "compact") && strcmp(c->v[k].gates, "auto"))
+			continue;
+		fprintf(to, "\n%s, beside what this project holds it to:\n", c->v[k].gates);
+		beside(to, "sent + received", (double)(t->sent[0] + t->sent[1]) / gib, g->comm, g->aim_comm);
+		beside(to, "key, mean", (double)(t->key[0] + t->key[1]) / 2 / gib, g->key, g->aim_key);
+	}
+}
+
 void
 compare_text(const struct comparison *c, FILE *to)
 {
 	const char *shape = compare_shape(c);
-	const int beside = COLUMNS - c->npub;
+	const int columns = COLUMNS - c->npub;
 	fprintf(to, "%s\n", c->model);
 	if (shape)
 		fprintf(to, "%s%s%s\n", c->known ? c->known->name : "", c->known ? ": " : "", shape);
 	fprintf(to, "%s\n", compare_setting(c));
-	for (int first = 0; first < c->n; first += beside) {
+	for (int first = 0; first < c->n; first += columns) {
 		struct table t = { .c = c, .to = to };
-		for (int k = first; k < c->n && k < first + beside; k++)
+		for (int k = first; k < c->n && k < first + columns; k++)
 			t.col[t.n++].s = &c->v[k];
 		for (int k = 0; k < c->npub; k++)
 			t.col[t.n++].p = c->pub[k];
 		one_table(&t);
 	}
+	goals(c, to);
 	notes(c, to);
 }

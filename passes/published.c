@@ -132,3 +132,17 @@ published_class_gib(const struct published *p, const char *klass)
 {
 	return !strcmp(klass, "softmax") ? p->softmax : !strcmp(klass, "gelu") ? p->gelu : !strcmp(klass, "layernorm") ? p->layernorm : 0;
 }
+
+static const struct goal goals[] = {
+#define GOAL(...) { __VA_ARGS__ },
+#include "passes/published.def"
+};
+
+const struct goal *
+goal_find(const char *model, int64_t seq, bool public_weights)
+{
+	for (size_t k = 0; k < sizeof goals / sizeof goals[0]; k++)
+		if (!strcmp(goals[k].model, model) && goals[k].seq == seq && goals[k].public_weights == public_weights)
+			return &goals[k];
+	return NULL;
+}

@@ -347,6 +347,10 @@ result_form(struct secure *c, const struct node *n, const enum sec *form)
 		if (!s->s || s->m + s->s > s->n)
 			secure_fail(c, 6, n, n->in[0], "%u bits are kept of %u shifted by %u", s->m, s->n, s->s);
 		return SEC_MASKED;
+	case MASK_IMAGE:
+		check_forms(c, n, form);
+		check_wraps(c, n);
+		return SEC_MASKED;
 	case MASK_JOINS:
 		check_forms(c, n, form);
 		check_wraps(c, n);
@@ -368,7 +372,7 @@ check_step(struct secure *c, const struct node *n)
 {
 	const struct suf_step *s = n->step;
 	const enum mask_of mask = secure_mask(s);
-	const bool local = mask == MASK_LINEAR || mask == MASK_FLOOR || mask == MASK_JOINS;
+	const bool local = mask == MASK_LINEAR || mask == MASK_FLOOR || mask == MASK_IMAGE || mask == MASK_JOINS;
 	enum sec form[SUF_MAX_IN] = { SEC_PUBLIC };
 	check_id(c, n);
 	check_round(c, n);

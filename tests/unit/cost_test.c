@@ -496,6 +496,39 @@ exponentials_and_waves(void **state)
 	}
 }
 
+/* Products with weights that everybody knows; steps for masked weights with such. */
+static void
+public_products(void **state)
+{
+	(void)state;
+	for (int turn = 0; turn < 4; turn++) {
+		struct harness h;
+		const unsigned n = turn & 1 ? 41 : 64;
+		const uint32_t rows = 3 + (uint32_t)(harness_random() % 300), inner = 7, cols = 1 + (uint32_t)(harness_random() % 20);
+		const struct suf_mm mm = { .batch = 1, .bh = 1, .rows = rows, .inner = inner, .cols = cols, .sa = { 0, 0, inner, 1 }, .sb = { 0, 0, cols, 1 } };
+		const struct suf_map map = { .ndim = 2, .dim = { rows, inner }, .so = { inner, 1 }, .sa = { inner, 1 }, .sb = { 0, cols } };
+		const uint64_t na = (uint64_t)rows * inner, count = (uint64_t)rows * cols, nb = (uint64_t)inner * cols;
+		uint64_t *w = random_ring(nb, n);
+		harness_init(&h);
+		struct suf_ref x = input(&h, na, 30), iw = harness_public(&h, nb, n, w), bias = turn & 2 ? harness_public(&h, cols, n, w) : (struct suf_ref){ SUF_NONE, 0 }, ext;
+		harness_round(&h);
+		struct suf_step s = { .op = SUF_gapext, .count = na, .na = na, .n = 30, .m = (uint8_t)n, .in = { x }, .out = { ext = harness_wire(&h, na) } };
+		harness_step(&h, s);
+		s = (struct suf_step){ .op = SUF_wshare, RING(n), .count = count, .na = na, .nb = nb, .define_last = 1, .mm = &mm, .in = { ext, iw, bias }, .out = { harness_wire(&h, count) } };
+		harness_step(&h, s);
+		harness_open(&h, ext, na, n);
+		harness_open(&h, s.out[0], count, n);
+		harness_round(&h);
+		finish(&h, (struct suf_step){ .op = SUF_wmul, RING(n), .count = count, .na = na, .nb = nb, .mm = &mm, .in = { ext, iw, bias } }, n);
+		finish(&h, (struct suf_step){ .op = SUF_wscale, RING(n), .count = na, .na = na, .nb = nb, .map = &map, .in = { ext, iw } }, n);
+		finish(&h, (struct suf_step){ .op = SUF_matmul, RING(n), .count = count, .na = na, .nb = nb, .weight_b = 1, .define_last = turn & 1, .mm = &mm, .in = { ext, iw, bias } }, n);
+		finish(&h, (struct suf_step){ .op = SUF_mul, RING(n), .count = na, .na = na, .nb = nb, .weight_b = 1, .map = &map, .in = { ext, iw } }, n);
+		finish(&h, (struct suf_step){ .op = SUF_lin, RING(n), .count = na, .na = na, .nb = nb, .ca = 1, .cb = 1, .map = &map, .in = { ext, iw } }, n);
+		run(&h);
+		free(w);
+	}
+}
+
 static void
 every_step_was_run(void **state)
 {
@@ -626,7 +659,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(local_steps), cmocka_unit_test(between_products), cmocka_unit_test(triangles), cmocka_unit_test(products), cmocka_unit_test(pads_as_masks),
 		cmocka_unit_test(elementwise_products), cmocka_unit_test(comparisons), cmocka_unit_test(cuts), cmocka_unit_test(table_gates), cmocka_unit_test(shifts), cmocka_unit_test(bits_and_tables), cmocka_unit_test(shifted_products_and_pieces),
-		cmocka_unit_test(functions_by_cells), cmocka_unit_test(norms_and_bits), cmocka_unit_test(exponentials_and_waves), cmocka_unit_test(every_step_was_run), cmocka_unit_test(example_models), cmocka_unit_test(multiply_adds)
+		cmocka_unit_test(functions_by_cells), cmocka_unit_test(norms_and_bits), cmocka_unit_test(exponentials_and_waves), cmocka_unit_test(public_products), cmocka_unit_test(every_step_was_run), cmocka_unit_test(example_models), cmocka_unit_test(multiply_adds)
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

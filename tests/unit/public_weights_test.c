@@ -172,7 +172,7 @@ a_private_product(void **state)
 static void
 a_client_outside(void **state)
 {
-	char *key[3], *in, *out;
+	char *key[3], *in, *out = NULL;
 	struct side s[2];
 	float y[NY], rows[NO];
 	void *const output[] = { y, rows };

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * compact_stack_test.c -- one layer of each row of the goals in passes/published.def, with random weights and calibrated
+ * ranges: twelve of them keep the bounds on traffic and keys, for masked and for public weights; and a small layer runs through
+ * dealer and both parties, as predicted.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "stacks.h"
+#include "passes/exec.h"
+#include "passes/published.h"
+
+enum { LAYERS = 12 };
+static char path[] = "/tmp/compact_stack.XXXXXX.npy";
+
+/* Random hidden states of `count` elements, of shape [seq, hidden] in a .npy file; their elements. */
+static float *
+examples(int64_t seq, int64_t hidden)
+{
+	float *x = malloc((size_t)(seq * hidden) * sizeof *x);
+	uint64_t state = 42;
+	char head[128];
+	assert_non_null(x);
+	stack_random(&state, seq * hidden, 0, 1, x);
+	FILE *f = fopen(path, "wb");
+	assert_non_null(f);
+	memset(head, ' ', sizeof head);
+	memcpy(head, "\x93NUMPY\x01\x00\x76\x00", 10);
+	const int n = snprintf(head + 10, 117, "{'descr': '<f4', 'fortran_order': False, 'shape': (%lld, %lld), }", (long long)seq, (long long)hidden);
+	head[10 + n] = ' ';
+	head[127] = '\n';
+	assert_int_equal(fwrite(head, 1, 128, f), 128);
+	assert_int_equal(fwrite(x, sizeof *x, (size_t)(seq * hidden), f), seq * hidden);
+	fclose(f);
+	return x;
+}
+
+/* One layer of the model, compiled. */
+static struct prog *
+layer(const char *model, int64_t seq, bool public_weights, enum objective objective, struct options *opt, struct diag *d)
+{
+	static struct stack_kind kind;
+	kind = *stack_find(model);
+	kind.layers = 1;
+	*opt = (struct options){ .gates = "compact", .output_to = 2, .calibrate = path, .objective = objective, .weights = public_weights ? WEIGHTS_PUBLIC : WEIGHTS_MASKED };
+	struct prog *p = stack_weighted(&kind, seq, 7, opt, d);
+	p->public_weights = public_weights;
+	assert_true(run_passes(p, opt, stdout));
+	return p;
+}
+
+static void
+test_goals(void **state)
+{
+	(void)state;
+	static const char *const model[] = { "bert-base", "gpt2" };
+	const double gib = 1 << 30;
+	for (int m = 0; m < 2; m++)
+		for (int64_t seq = 128; seq <= 512; seq *= 2) {
+			free(examples(seq, 768));
+			for (int public_weights = 0; public_weights < 2; public_weights++) {
+				const struct goal *g = goal_find(model[m], seq, public_weights);
+				struct options opt;
+				struct diag *d = diag_new(stderr, false);
+				struct prog *p = layer(model[m], seq, public_weights, LEAST_COMM, &opt, d);
+				struct cost cost;
+				prog_cost(p, &cost);
+				const double comm = LAYERS * (double)(cost.total.sent[0] + cost.total.sent[1]) / gib;
+				const double key = LAYERS * (double)(cost.total.key[0] + cost.total.key[1]) / 2 / gib;
+				print_message("%s %lld, weights %s: comm %.3f (bound %.3f, aim %.3f), key %.3f (%.2f, %.2f) GiB, %u rounds a layer\n", model[m], (long long)seq,
+				              public_weights ? "public" : "masked", comm, g->comm, g->aim_comm, key, g->key, g->aim_key, cost.total.rounds);
+				assert_true(comm <= g->comm && key <= g->key);
+				assert_true(cost.total.rounds <= (public_weights ? 27u : 31u) + 2); /* the input and the last opening are no layer's */
+				ir_free(p);
+				diag_free(d);
+			}
+		}
+}
+
+/* The layer with 32 positions, once through dealer and parties. */
+static void
+test_run(void **state)
+{
+	(void)state;
+	float *x = examples(32, 768);
+	for (int public_weights = 0; public_weights < 2; public_weights++) {
+		struct options opt;
+		struct diag *d = diag_new(stderr, false);
+		struct prog *p = layer("bert-base", 32, public_weights, LEAST_KEY, &opt, d);
+		struct exec *e = exec_new(p);
+		struct exec_seeds seeds;
+		struct exec_parties parties;
+		struct suf_plan plan;
+		exec_trace *none[3] = { 0 };
+		void *arg[3] = { 0 };
+		char text[256] = "";
+		uint64_t bad, *in = malloc(32 * 768 * 8), *sim = malloc(32 * 768 * 8), *out = malloc(32 * 768 * 8);
+		assert_true(in && sim && out);
+		assert_true(exec_encode(&exec_program(e)->input[0], x, in, &bad));
+		assert_true(exec_random_seeds(&seeds) == SUF_OK && suf_plan(exec_program(e), &plan, text) == SUF_OK);
+		if (exec_simulate(e, &seeds, &in, &sim, NULL, NULL, text) || exec_run(e, &seeds, &in, &out, none, arg, &parties, text))
+			fail_msg("%s", text);
+		assert_memory_equal(sim, out, 32 * 768 * 8);
+		for (int k = 0; k < 2; k++) {
+			assert_int_equal(parties.key[k], plan.total.key[k]);
+			assert_int_equal(parties.sent[k], plan.total.sent[k]);
+		}
+		free(in);
+		free(sim);
+		free(out);
+		exec_free(e);
+		ir_free(p);
+		diag_free(d);
+	}
+	free(x);
+}
+
+static int
+make_path(void **state)
+{
+	(void)state;
+	const int fd = mkstemps(path, 4);
+	return fd < 0 ? -1 : close(fd);
+}
+
+static int
+remove_path(void **state)
+{
+	(void)state;
+	return unlink(path);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_goals), cmocka_unit_test(test_run) };
+	return cmocka_run_group_tests(tests, make_path, remove_path);
+}
