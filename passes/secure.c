@@ -205,8 +205,6 @@ check_weights(struct secure *c, const struct node *n)
 	if (product && n->in[1]->data && !s->weight_b)
 		secure_fail(c, 9, n, n->in[1], "is a weight, the step would deal its mask again");
 	for (int k = 1; k < n->nin; k++) {
-		if (n->in[k]->data && secure_takes_weight(s, k) && !secure_wants_shares(s, k) && !c->p->public_weights)
-			secure_fail(c, 9, n, n->in[k], "is a private weight, and the step takes no account of its mask");
 		const unsigned ring = k == 1 && secure_share_bits(s, 1) ? secure_share_bits(s, 1) : s->m;
 		if (n->in[k]->data && secure_takes_weight(s, k) && n->in[k]->type.bits < ring)
 			secure_fail(c, 1, n, n->in[k], "is masked with %u bits, the product has %u", n->in[k]->type.bits, ring);
@@ -349,6 +347,10 @@ result_form(struct secure *c, const struct node *n, const enum sec *form)
 		if (!s->s || s->m + s->s > s->n)
 			secure_fail(c, 6, n, n->in[0], "%u bits are kept of %u shifted by %u", s->m, s->n, s->s);
 		return SEC_MASKED;
+	case MASK_IMAGE:
+		check_forms(c, n, form);
+		check_wraps(c, n);
+		return SEC_MASKED;
 	case MASK_JOINS:
 		check_forms(c, n, form);
 		check_wraps(c, n);
@@ -370,7 +372,7 @@ check_step(struct secure *c, const struct node *n)
 {
 	const struct suf_step *s = n->step;
 	const enum mask_of mask = secure_mask(s);
-	const bool local = mask == MASK_LINEAR || mask == MASK_FLOOR || mask == MASK_JOINS;
+	const bool local = mask == MASK_LINEAR || mask == MASK_FLOOR || mask == MASK_IMAGE || mask == MASK_JOINS;
 	enum sec form[SUF_MAX_IN] = { SEC_PUBLIC };
 	check_id(c, n);
 	check_round(c, n);

@@ -13,6 +13,7 @@ enum mask_of {
 	MASK_LINEAR,             /* a linear image of the operands, all shares or all masked (weights, too): so is the mask; shares keep their pads */
 	MASK_FLOOR,              /* top bits of a masked operand, m <= n - s: the mask's; nobody has shares of it */
 	MASK_JOINS,              /* linear: a share, first, and masked values: the share keeps its pads, the other masks are added to its mask */
+	MASK_IMAGE,              /* the image of a masked operand, first, under public weights (PUBLIC): so is the mask; nobody has shares of it */
 	MASK_PADS,               /* of SHARED results: fresh pads alone (PADS), so the pads are shares of the mask */
 	MASK_MORE,               /* fresh pads and something else: nobody has shares of it */
 	MASK_OPENED,             /* that of the share which is opened; its top bits if bits are dropped */

@@ -508,7 +508,8 @@ no_narrow_opening(void **state)
 		if (strcmp(before, after))
 			fail_msg("%s: joined", table[k].what);
 		free(before), free(after);
-		gt_schedule(&l.w.t);
+		if (table[k].make != few_bits)           /* a wrap of the mask stays: pass secure refuses it */
+			gt_schedule(&l.w.t);
 		gt_free(&l.w.t);
 	}
 }
