@@ -487,13 +487,20 @@ copies(struct linear *l)
 	return last(l, b_lin(&l->w.g, 1, v, 1, l->z, 0, RING, &map));
 }
 
+/* Of few bits: the multiple by 2 is not what it would be of all of them. */
+static struct val *
+few_bits(struct linear *l)
+{
+	return last(l, b_lin(&l->w.g, 1, linear_product(l, l->x), 2, b_reduce(&l->w.g, l->z, 30), 0, RING, NULL));
+}
+
 static void
 no_narrow_opening(void **state)
 {
 	(void)state;
 	static const struct { const char *what; struct val *(*make)(struct linear *); } table[] = {
 		{ "an input", shift_input }, { "shifted twice", shifted_twice }, { "a late residual", late }, { "an even factor", even }, { "no shares", no_shares },
-		{ "copies", copies },
+		{ "copies", copies }, { "few bits", few_bits },
 	};
 	static const int64_t weight[COLS * COLS] = { 1, 2, 3 };
 	for (size_t k = 0; k < sizeof table / sizeof *table; k++) {
