@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <cmocka.h>
 #include "gate_run.h"
 #include "mutate.h"
@@ -237,6 +238,32 @@ programs_pass(void **state)
 	}
 }
 
+/* Whole stacks in every set that needs no ranges of examples; twelve layers take a small part of a second. */
+static void
+stacks_pass(void **state)
+{
+	(void)state;
+	for (int k = 0; k < 2; k++) {
+		const struct options opt = { .gates = set_name[k], .output_to = 1, .ring_bits = 50 };
+		struct verdict v;
+		struct timespec a, b;
+		verdict_open(&v);
+		struct prog *p = stack_new(stack_find("bert-base"), 128, &opt, v.diag);
+		if (!run_passes(p, &opt, stdout)) {
+			fflush(v.to);
+			fail_msg("%s: %s", set_name[k], v.text);
+		}
+		clock_gettime(CLOCK_MONOTONIC, &a);
+		assert_true(pass_secure(p));
+		clock_gettime(CLOCK_MONOTONIC, &b);
+		const double ms = (double)(b.tv_sec - a.tv_sec) * 1e3 + (double)(b.tv_nsec - a.tv_nsec) / 1e6;
+		printf("bert-base, %s: %u steps, %.1f ms\n", set_name[k], p->next_id - 1, ms);
+		assert_true(ms < 1000);
+		ir_free(p);
+		verdict_close(&v);
+	}
+}
+
 /* ---- random changes ------------------------------------------------------------------ */
 
 /* Dealer and parties against the simulator; false: they differ. */
@@ -363,6 +390,6 @@ random_changes(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(programs_pass), cmocka_unit_test(faults_are_found), cmocka_unit_test(random_changes) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(programs_pass), cmocka_unit_test(stacks_pass), cmocka_unit_test(faults_are_found), cmocka_unit_test(random_changes) };
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
