@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * compact_stack_test.c -- one layer of each row of the goals in passes/published.def, with random weights and calibrated
- * ranges: twelve of them keep the bounds on traffic and keys, for masked and for public weights; and a small layer runs through
- * dealer and both parties, as predicted.
+ * ranges: twelve of them keep the bounds on traffic and keys, for masked and for public weights; and small layers, a Llama's
+ * among them, run through dealer and both parties, as predicted and near to float.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -40,15 +41,12 @@ examples(int64_t seq, int64_t hidden)
 	return x;
 }
 
-/* One layer of the model, compiled. */
+/* One layer of the kind, compiled. */
 static struct prog *
-layer(const char *model, int64_t seq, bool public_weights, enum objective objective, struct options *opt, struct diag *d)
+layer(const struct stack_kind *kind, int64_t seq, bool public_weights, enum objective objective, struct options *opt, struct diag *d)
 {
-	static struct stack_kind kind;
-	kind = *stack_find(model);
-	kind.layers = 1;
 	*opt = (struct options){ .gates = "compact", .output_to = 2, .calibrate = path, .objective = objective, .weights = public_weights ? WEIGHTS_PUBLIC : WEIGHTS_MASKED };
-	struct prog *p = stack_weighted(&kind, seq, 7, opt, d);
+	struct prog *p = stack_weighted(kind, seq, 7, opt, d);
 	p->public_weights = public_weights;
 	assert_true(run_passes(p, opt, stdout));
 	return p;
@@ -67,7 +65,9 @@ test_goals(void **state)
 				const struct goal *g = goal_find(model[m], seq, public_weights);
 				struct options opt;
 				struct diag *d = diag_new(stderr, false);
-				struct prog *p = layer(model[m], seq, public_weights, LEAST_COMM, &opt, d);
+				struct stack_kind kind = *stack_find(model[m]);
+				kind.layers = 1;
+				struct prog *p = layer(&kind, seq, public_weights, LEAST_COMM, &opt, d);
 				struct cost cost;
 				prog_cost(p, &cost);
 				const double comm = LAYERS * (double)(cost.total.sent[0] + cost.total.sent[1]) / gib;
@@ -82,38 +82,86 @@ test_goals(void **state)
 		}
 }
 
-/* The layer with 32 positions, once through dealer and parties. */
+/* `example` (hidden states) once through dealer and both parties, as the simulator and the plan say; the result. */
+static void
+run(struct prog *p, const float *example, float *result)
+{
+	struct exec *e = exec_new(p);
+	struct exec_seeds seeds;
+	struct exec_parties parties;
+	struct suf_plan plan;
+	exec_trace *none[3] = { 0 };
+	void *arg[3] = { 0 };
+	char text[256] = "";
+	const size_t bytes = exec_wire_count(&exec_program(e)->input[0]) * 8;
+	uint64_t bad, *in = malloc(bytes), *sim = malloc(bytes), *out = malloc(bytes);
+	assert_true(in && sim && out);
+	assert_true(exec_encode(&exec_program(e)->input[0], example, in, &bad));
+	assert_true(exec_random_seeds(&seeds) == SUF_OK && suf_plan(exec_program(e), &plan, text) == SUF_OK);
+	if (exec_simulate(e, &seeds, &in, &sim, NULL, NULL, text) || exec_run(e, &seeds, &in, &out, none, arg, &parties, text))
+		fail_msg("%s", text);
+	assert_memory_equal(sim, out, bytes);
+	for (int k = 0; k < 2; k++) {
+		assert_int_equal(parties.key[k], plan.total.key[k]);
+		assert_int_equal(parties.sent[k], plan.total.sent[k]);
+	}
+	exec_decode(&exec_program(e)->output[0], out, result);
+	free(in);
+	free(sim);
+	free(out);
+	exec_free(e);
+}
+
+/* The result of a program at stage FLOAT, which owns it. */
+static const float *
+in_float(struct prog *p, const float *example)
+{
+	void **result = calloc((size_t)p->nvals, sizeof *result), *found = NULL;
+	assert_true(result && float_eval(p, (const void *const[]){ example }, result, p->arena));
+	for (int i = 0; i < p->nvals; i++)
+		if (p->vals[i] == p->out[0])
+			found = result[i];
+	free(result);
+	return found;
+}
+
+/* |a - b| / |b| */
+static double
+relative(const float *a, const float *b, int64_t n)
+{
+	double error = 0, norm = 0;
+	for (int64_t i = 0; i < n; i++) {
+		error += ((double)a[i] - b[i]) * ((double)a[i] - b[i]);
+		norm += (double)b[i] * b[i];
+	}
+	return sqrt(error / norm);
+}
+
+/* Small layers of three kinds against float; then inputs far outside of what was calibrated: wrong at worst. */
 static void
 test_run(void **state)
 {
 	(void)state;
-	float *x = examples(32, 768);
-	for (int public_weights = 0; public_weights < 2; public_weights++) {
+	enum { SEQ = 24, HIDDEN = 128, FAR = 40 };
+	static const char *const model[] = { "bert-base", "gpt2", "llama2-7b" };
+	static float far[SEQ * HIDDEN], got[SEQ * HIDDEN];
+	float *x = examples(SEQ, HIDDEN);
+	for (int m = 0; m < 6; m++) {
+		struct stack_kind kind = *stack_find(model[m / 2]);
 		struct options opt;
 		struct diag *d = diag_new(stderr, false);
-		struct prog *p = layer("bert-base", 32, public_weights, LEAST_KEY, &opt, d);
-		struct exec *e = exec_new(p);
-		struct exec_seeds seeds;
-		struct exec_parties parties;
-		struct suf_plan plan;
-		exec_trace *none[3] = { 0 };
-		void *arg[3] = { 0 };
-		char text[256] = "";
-		uint64_t bad, *in = malloc(32 * 768 * 8), *sim = malloc(32 * 768 * 8), *out = malloc(32 * 768 * 8);
-		assert_true(in && sim && out);
-		assert_true(exec_encode(&exec_program(e)->input[0], x, in, &bad));
-		assert_true(exec_random_seeds(&seeds) == SUF_OK && suf_plan(exec_program(e), &plan, text) == SUF_OK);
-		if (exec_simulate(e, &seeds, &in, &sim, NULL, NULL, text) || exec_run(e, &seeds, &in, &out, none, arg, &parties, text))
-			fail_msg("%s", text);
-		assert_memory_equal(sim, out, 32 * 768 * 8);
-		for (int k = 0; k < 2; k++) {
-			assert_int_equal(parties.key[k], plan.total.key[k]);
-			assert_int_equal(parties.sent[k], plan.total.sent[k]);
-		}
-		free(in);
-		free(sim);
-		free(out);
-		exec_free(e);
+		kind.layers = 1, kind.hidden = HIDDEN, kind.heads = 4, kind.ffn = 352;
+		struct prog *p = layer(&kind, SEQ, m % 2, LEAST_KEY, &opt, d), *f = stack_weighted(&kind, SEQ, 7, &opt, d);
+		const float *want = in_float(f, x);
+		run(p, x, got);
+		const double error = relative(got, want, SEQ * HIDDEN);
+		print_message("%s, weights %s: relative error %.4f\n", model[m / 2], m % 2 ? "public" : "masked", error);
+		assert_true(error > 0 && error < 0.01);
+		const float most = ldexpf(0.99f, (int)p->in[0]->type.bits - 2 - p->in[0]->type.frac); /* what an input may have */
+		for (int i = 0; i < SEQ * HIDDEN; i++)
+			far[i] = i % 7 ? x[i] : fmaxf(-most, fminf(most, FAR * x[i]));
+		run(p, far, got);
+		ir_free(f);
 		ir_free(p);
 		diag_free(d);
 	}
