@@ -56,8 +56,8 @@ for set in "${sets[@]}"; do
 	program=$at/$(label_of "$set")/party
 	options=(--calibrate "$at/calibrate.npz")
 	[[ $set == default ]] || options+=(--gates="$set")
+	rm -rf "${program%/*}" # masks and model state there may be of another program
 	mkdir -p "${program%/*}"
-	rm -f "$program.masked" # of another program, perhaps
 	echo "compiling with gates $set" >&2
 	build_program "$at/model.onnx" "$program" "${options[@]}" >&2
 	"$build/sufc" simulate "$at/model.onnx" "${options[@]}" "${inputs[@]}" --output "$output=${program%/*}/y.sim.npy" >&2
