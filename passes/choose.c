@@ -73,8 +73,8 @@ use_gate(struct node *n, const struct gate *g)
 }
 
 /* The first error, without its place. */
-const char *
-measure_reason(struct arena *a, const char *log)
+static const char *
+first_error(struct arena *a, const char *log)
 {
 	const char *text = strstr(log, "error: ");
 	text = text ? text + 7 : log;
@@ -84,6 +84,31 @@ measure_reason(struct arena *a, const char *log)
 		if (s[0] == ' ' && s[1] == '[')
 			code = s;
 	return arena_printf(a, "%.*s", (int)(code > text ? (size_t)(code - text) : n), text);
+}
+
+void
+trial_copy_start(struct trial_copy *t, const struct prog *p)
+{
+	*t = (struct trial_copy){0};
+	t->to = open_memstream(&t->log, &t->size);
+	if (!t->to)
+		arena_out_of_memory(0);
+	t->d = diag_new(t->to, false);
+	diag_quiet(t->d, true);
+	t->p = ir_clone(p, t->d);
+	for (int k = 0; k < t->p->nvals; k++)
+		t->p->vals[k]->absent |= t->p->vals[k]->data && t->p->vals[k]->type.sec == SEC_WEIGHT;
+}
+
+const char *
+trial_copy_end(struct trial_copy *t, struct arena *a)
+{
+	ir_free(t->p);
+	diag_free(t->d);
+	fclose(t->to);
+	const char *reason = a ? first_error(a, t->log) : NULL;
+	free(t->log);
+	return reason;
 }
 
 struct measure
@@ -102,16 +127,9 @@ measure_of(const struct prog *p, const struct machine *machine, const struct net
 static void
 run_trial(struct chooser *c, struct trial *t)
 {
-	char *log = NULL;
-	size_t size = 0;
-	FILE *to = open_memstream(&log, &size);
-	if (!to)
-		arena_out_of_memory(0);
-	struct diag *d = diag_new(to, false);
-	diag_quiet(d, true);
-	struct prog *p = ir_clone(c->p, d);
-	for (int k = 0; k < p->nvals; k++)
-		p->vals[k]->absent |= p->vals[k]->data && p->vals[k]->type.sec == SEC_WEIGHT;
+	struct trial_copy copy;
+	trial_copy_start(&copy, c->p);
+	struct prog *p = copy.p;
 	int i = 0;
 	for (struct node *n = p->first; n; n = n->next, i++)
 		if (c->g.of[i] >= 0)
@@ -121,12 +139,7 @@ run_trial(struct chooser *c, struct trial *t)
 	c->trials++;
 	if (run_passes_unchecked(p))
 		t->all = measure_of(p, &c->machine, &c->net, &c->steps);
-	ir_free(p);
-	diag_free(d);
-	fclose(to);
-	if (!t->all.possible)
-		t->why_not = measure_reason(c->p->arena, log);
-	free(log);
+	t->why_not = trial_copy_end(&copy, t->all.possible ? NULL : c->p->arena);
 }
 
 static struct trial *

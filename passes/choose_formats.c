@@ -18,27 +18,14 @@ try_set(struct formats *f, const char *set)
 {
 	struct choice_set result = { .set = set, .tried = true };
 	struct options opt = f->p->opt ? *f->p->opt : (struct options){0};
-	char *log = NULL;
-	size_t size = 0;
-	FILE *to = open_memstream(&log, &size);
-	if (!to)
-		arena_out_of_memory(0);
-	struct diag *d = diag_new(to, false);
-	diag_quiet(d, true);
-	struct prog *copy = ir_clone(f->p, d);
+	struct trial_copy copy;
+	trial_copy_start(&copy, f->p);
 	opt.gates = set;
 	opt.verbose = false;
-	copy->opt = &opt;
-	for (int k = 0; k < copy->nvals; k++)
-		copy->vals[k]->absent |= copy->vals[k]->data && copy->vals[k]->type.sec == SEC_WEIGHT;
-	if (run_passes_after(copy, "ranges", NULL, NULL) && !diag_errors(d))
-		result.all = measure_of(copy, &f->machine, &f->net, &f->steps);
-	ir_free(copy);
-	diag_free(d);
-	fclose(to);
-	if (!result.all.possible)
-		result.why_not = measure_reason(f->p->arena, log);
-	free(log);
+	copy.p->opt = &opt;
+	if (run_passes_after(copy.p, "ranges", NULL, NULL) && !diag_errors(copy.d))
+		result.all = measure_of(copy.p, &f->machine, &f->net, &f->steps);
+	result.why_not = trial_copy_end(&copy, result.all.possible ? NULL : f->p->arena);
 	return result;
 }
 

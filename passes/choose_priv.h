@@ -10,7 +10,12 @@
 bool measure_start(struct prog *, struct machine *, struct network *);
 /* What a scheduled program takes; its steps are added to *steps. */
 struct measure measure_of(const struct prog *, const struct machine *, const struct network *, int64_t *steps);
-const char *measure_reason(struct arena *, const char *log); /* the first error of a log, without its place */
+
+/* A copy of a program to try passes on: without values of weights, what it reports is kept. */
+struct trial_copy { struct prog *p; struct diag *d; char *log; size_t size; FILE *to; };
+void trial_copy_start(struct trial_copy *, const struct prog *);
+/* Frees it.  The first error that was reported, without its place, in the arena; NULL: nobody wants it. */
+const char *trial_copy_end(struct trial_copy *, struct arena *);
 
 struct group {
 	const struct node *first;

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "gate_run.h"
+#include "ir_text.h"
 #include "passes/gate/compact_cells.h"
 
 static double gelu(double x, void *arg) { (void)arg; return x / 2 * (1 + erf(x / sqrt(2))); }
@@ -88,16 +89,6 @@ test_formats(void **state)
 
 enum { COUNT = 1500 };
 
-static struct val *
-input_wire(struct gt *t, struct gb *g)
-{
-	struct val *v = gt_input(t, SHAPE(COUNT));
-	v->type = (struct type){ .sec = SEC_MASKED, .bits = (uint8_t)t->n, .frac = (uint8_t)t->f };
-	struct suf_step st = { .op = SUF_input, .count = COUNT, .n = (uint8_t)t->n, .m = (uint8_t)t->n };
-	ir_step(t->p, g->at, NULL, st, 0, NULL, 1, &v);
-	return v;
-}
-
 static void
 program(struct gt *t, int which, unsigned n, unsigned m, unsigned s)
 {
@@ -106,12 +97,9 @@ program(struct gt *t, int which, unsigned n, unsigned m, unsigned s)
 	gt_init(t, n, 10);
 	g = (struct gb){ t->p, NULL };
 	assert_true(cells_table(&usual[which].fn, usual[which].s, &usual[which].format, table));
-	struct val *x = input_wire(t, &g);
+	struct val *x = gt_input_step(t, SHAPE(COUNT), t->n, t->f);
 	struct val *y = b_open(&g, b_cells(&g, x, b_table(&g, usual[which].name, LEN, table), 8, usual[which].s, which < 5 ? -16 * 1024 : 0, s, m));
-	ir_add_output(t->p, y);
-	struct suf_step st = { .op = SUF_output, .count = COUNT, .na = COUNT, .n = y->type.bits, .m = y->type.bits };
-	ir_step(t->p, NULL, NULL, st, 1, &y, 0, NULL);
-	t->p->stage = STAGE_SCHED;
+	gt_output_step(t, y);
 	gt_schedule(t);
 }
 
@@ -145,24 +133,11 @@ test_programs(void **state)
 
 /* ---- hand-written programs --------------------------------------------------------------- */
 
-/* The compiler must not see through this: it would take a stream's buffer for its own variable. */
-static __attribute__((noinline)) char *
-print(const struct prog *p)
-{
-	char *text = NULL;
-	size_t size;
-	FILE *f = open_memstream(&text, &size);
-	assert_non_null(f);
-	ir_print(p, f);
-	fclose(f);
-	return text;
-}
-
 /* The program with `what` instead of `part` is refused with a message. */
 static void
 refused(const struct prog *p, const char *part, const char *what, const char *message)
 {
-	char *text = print(p), *said = NULL, *at = strstr(text, part), *edited = calloc(1, strlen(text) + strlen(what) + 1);
+	char *text = text_print(p), *said = NULL, *at = strstr(text, part), *edited = calloc(1, strlen(text) + strlen(what) + 1);
 	size_t size;
 	FILE *f = open_memstream(&said, &size);
 	struct diag *d = diag_new(f, false);

@@ -12,26 +12,6 @@
 
 enum { M = 3, K = 5, N = 4, F = 12, WIDE = 48, IN = 24 };
 
-static struct val *
-input_wire(struct gt *t, struct gb *g, struct shape s)
-{
-	struct val *v = gt_input(t, s);
-	v->type = (struct type){ .sec = SEC_MASKED, .bits = IN, .frac = F };
-	struct suf_step st = { .op = SUF_input, .count = b_count(v), .n = IN, .m = IN };
-	ir_step(t->p, g->at, NULL, st, 0, NULL, 1, &v);
-	return v;
-}
-
-static void
-output_wire(struct gt *t, struct val *v)
-{
-	ir_add_output(t->p, v);
-	struct suf_step st = { .op = SUF_output, .count = b_count(v), .na = b_count(v), .n = v->type.bits, .m = v->type.bits };
-	ir_step(t->p, NULL, NULL, st, 1, &v, 0, NULL);
-	t->p->stage = STAGE_SCHED;
-	gt_schedule(t);
-}
-
 static struct suf_mm
 product(uint32_t rows, uint32_t inner, uint32_t cols)
 {
@@ -59,13 +39,14 @@ two_products(void **state)
 		for (int k = 0; k < 3; k++)
 			for (int i = 0; i < M * K + K * N + N * N; i++)
 				data[k][i] = gt_bits(k ? 14 : 21);
-		struct val *x = input_wire(&t, &g, SHAPE(M, K)), *w = input_wire(&t, &g, SHAPE(K, N)), *v = input_wire(&t, &g, SHAPE(N, N));
+		struct val *x = gt_input_step(&t, SHAPE(M, K), IN, F), *w = gt_input_step(&t, SHAPE(K, N), IN, F), *v = gt_input_step(&t, SHAPE(N, N), IN, F);
 		const struct suf_mm first = product(M, K, N), second = product(M, N, N);
 		struct val *xe = b_open(&g, b_gapext(&g, x, WIDE)), *we = b_open(&g, b_gapext(&g, w, WIDE)), *ve = b_open(&g, b_gapext(&g, v, WIDE));
 		struct val *y = b_open_narrow(&g, b_matmul_last(&g, xe, we, NULL, &first, NULL), F, WIDE - F);
 		assert_int_equal(y->type.bits, WIDE - F);
 		struct val *ye = b_open(&g, b_gapext(&g, y, WIDE));
-		output_wire(&t, b_open_narrow(&g, b_matmul_last(&g, ye, ve, NULL, &second, NULL), F, WIDE - F));
+		gt_output_step(&t, b_open_narrow(&g, b_matmul_last(&g, ye, ve, NULL, &second, NULL), F, WIDE - F));
+		gt_schedule(&t);
 		for (const struct node *n = t.p->first; n; n = n->next)
 			if (n->step->op == SUF_matmul) { /* no key at all */
 				struct suf_cost c = suf_step_cost(n->step, 2);
@@ -106,10 +87,11 @@ one_product(void **state)
 			a[i] = gt_bits(22);
 		for (int i = 0; i < K * N; i++)
 			b[i] = gt_bits(22);
-		struct val *x = input_wire(&t, &g, SHAPE(M, K)), *w = input_wire(&t, &g, SHAPE(K, N));
+		struct val *x = gt_input_step(&t, SHAPE(M, K), IN, F), *w = gt_input_step(&t, SHAPE(K, N), IN, F);
 		const struct suf_mm mm = product(M, K, N);
 		struct val *xe = b_open(&g, b_gapext(&g, x, WIDE)), *we = b_open(&g, b_gapext(&g, w, WIDE));
-		output_wire(&t, b_open_narrow(&g, b_matmul_last(&g, xe, we, NULL, &mm, NULL), F, WIDE - F));
+		gt_output_step(&t, b_open_narrow(&g, b_matmul_last(&g, xe, we, NULL, &mm, NULL), F, WIDE - F));
+		gt_schedule(&t);
 		assert_int_equal(t.p->nrounds, 3);
 		gt_run(&t, in, z);
 		for (int i = 0; i < M * N; i++) {

@@ -14,25 +14,6 @@
 
 enum { ROWS = 5, COLS = 7, COUNT = ROWS * COLS, BITS = 16, F = 9, UNIT = 1 << F };
 
-static struct val *
-input_wire(struct gt *t, struct gb *g)
-{
-	struct val *v = gt_input(t, SHAPE(ROWS, COLS));
-	v->type = (struct type){ .sec = SEC_MASKED, .bits = BITS, .frac = F };
-	struct suf_step st = { .op = SUF_input, .count = b_count(v), .n = BITS, .m = BITS };
-	ir_step(t->p, g->at, NULL, st, 0, NULL, 1, &v);
-	return v;
-}
-
-static void
-output_wire(struct gt *t, struct val *v)
-{
-	ir_add_output(t->p, v);
-	struct suf_step st = { .op = SUF_output, .count = b_count(v), .na = b_count(v), .n = v->type.bits, .m = v->type.bits };
-	ir_step(t->p, NULL, NULL, st, 1, &v, 0, NULL);
-	t->p->stage = STAGE_SCHED;
-}
-
 /* Sums of exponentials with 20 fraction bits. */
 static struct val *
 row_sums(struct gb *g, struct val *x, const struct suf_rows *rows)
@@ -68,7 +49,7 @@ exponentials(void **state)
 		struct gb g = { t.p, NULL };
 		int64_t *x = inputs(-90 * UNIT, 3 * UNIT), got[COUNT];
 		const int64_t *in = x, *at = x;
-		output_wire(&t, row_sums(&g, input_wire(&t, &g), &rows));
+		gt_output_step(&t, row_sums(&g, gt_input_step(&t, SHAPE(ROWS, COLS), BITS, F), &rows));
 		gt_schedule(&t);
 		gt_run(&t, &in, got);
 		for (uint64_t row = 0; row < rows.count; row++) {
@@ -91,7 +72,7 @@ waves(void **state)
 	struct gb g = { t.p, NULL };
 	int64_t *x = inputs(-32 * UNIT, (32 * UNIT) - 1), got[COUNT];
 	const int64_t *in = x;
-	output_wire(&t, wave(&g, input_wire(&t, &g)));
+	gt_output_step(&t, wave(&g, gt_input_step(&t, SHAPE(ROWS, COLS), BITS, F)));
 	gt_schedule(&t);
 	gt_run(&t, &in, got);
 	for (int i = 0; i < COUNT; i++) {
@@ -112,7 +93,7 @@ cosines_alone(void **state)
 	const int64_t c[] = { 3 << SUF_TRIG_FRAC, 1 << (SUF_TRIG_FRAC + 1) };
 	int64_t *x = inputs(-64 * UNIT, (64 * UNIT) - 1), got[COUNT];
 	const int64_t *in = x;
-	output_wire(&t, b_open(&g, b_trig(&g, input_wire(&t, &g), 12, 1, 10, 10, -1, c, 10, 20, "cosine")));
+	gt_output_step(&t, b_open(&g, b_trig(&g, gt_input_step(&t, SHAPE(ROWS, COLS), BITS, F), 12, 1, 10, 10, -1, c, 10, 20, "cosine")));
 	gt_schedule(&t);
 	gt_run(&t, &in, got);
 	for (int i = 0; i < COUNT; i++)
@@ -122,27 +103,6 @@ cosines_alone(void **state)
 }
 
 /* ---- refusals ----------------------------------------------------------------------------- */
-
-/* As text and back: the same text, and the checker's opinion. */
-static bool
-text_passes(const struct prog *p)
-{
-	char *first = text_print(p), *again = NULL;
-	struct text b;
-	text_open(&b);
-	struct diag *d = diag_new(b.f, false);
-	struct prog *q = text_parse(first, d);
-	const bool fine = q && ir_check(q, STAGE_SCHED);
-	if (fine)
-		assert_string_equal(first, again = text_print(q));
-	ir_free(q);
-	diag_free(d);
-	fclose(b.f);
-	free(b.s);
-	free(first);
-	free(again);
-	return fine;
-}
 
 static struct suf_step *
 step_of(struct prog *p, enum suf_op op)
@@ -170,7 +130,7 @@ wrong_exps(void **state)
 	struct gt t;
 	gt_init(&t, BITS, F);
 	struct gb g = { t.p, NULL };
-	output_wire(&t, row_sums(&g, input_wire(&t, &g), &rows));
+	gt_output_step(&t, row_sums(&g, gt_input_step(&t, SHAPE(ROWS, COLS), BITS, F), &rows));
 	struct suf_step *s = step_of(t.p, SUF_exps);
 	assert_true(text_passes(t.p));
 	REFUSED(b, 0);
@@ -200,7 +160,7 @@ wrong_trig(void **state)
 	struct gt t;
 	gt_init(&t, BITS, F);
 	struct gb g = { t.p, NULL };
-	output_wire(&t, wave(&g, input_wire(&t, &g)));
+	gt_output_step(&t, wave(&g, gt_input_step(&t, SHAPE(ROWS, COLS), BITS, F)));
 	struct suf_step *s = step_of(t.p, SUF_trig);
 	assert_true(text_passes(t.p));
 	REFUSED(b, 1);

@@ -11,46 +11,6 @@
 #include "ir_text.h"
 #include "passes/gate/compact.h"
 
-static struct val *
-input_wire(struct gt *t, struct gb *g, int64_t count, unsigned n)
-{
-	struct val *v = gt_input(t, SHAPE(count));
-	v->type = (struct type){ .sec = SEC_MASKED, .bits = (uint8_t)n };
-	struct suf_step st = { .op = SUF_input, .count = (uint64_t)count, .n = (uint8_t)n, .m = (uint8_t)n };
-	ir_step(t->p, g->at, NULL, st, 0, NULL, 1, &v);
-	return v;
-}
-
-static void
-output_wire(struct gt *t, struct val *v)
-{
-	ir_add_output(t->p, v);
-	struct suf_step st = { .op = SUF_output, .count = b_count(v), .na = b_count(v), .n = v->type.bits, .m = v->type.bits };
-	ir_step(t->p, NULL, NULL, st, 1, &v, 0, NULL);
-	t->p->stage = STAGE_SCHED;
-}
-
-/* As text and back: the same text, and the checker's opinion. */
-static bool
-text_passes(const struct prog *p)
-{
-	char *first = text_print(p), *again = NULL;
-	struct text b;
-	text_open(&b);
-	struct diag *d = diag_new(b.f, false);
-	struct prog *q = text_parse(first, d);
-	const bool fine = q && ir_check(q, STAGE_SCHED);
-	if (fine)
-		assert_string_equal(first, again = text_print(q));
-	ir_free(q);
-	diag_free(d);
-	fclose(b.f);
-	free(b.s);
-	free(first);
-	free(again);
-	return fine;
-}
-
 /* ---- sizes ------------------------------------------------------------------------------ */
 
 enum { TOP = 16, ROWS = 400, LEAST = 1 << 11, MOST = (1 << 15) + 33 };
@@ -99,14 +59,14 @@ sizes(const struct size *z, bool pads, bool bits)
 	const int64_t *in = v;
 	for (int i = 0; i < ROWS; i++)
 		v[i] = number(z, i);
-	struct val *x = input_wire(&t, &g, ROWS, pads ? z->n + 1 : z->n), *size;
+	struct val *x = gt_input_step(&t, SHAPE(ROWS), pads ? z->n + 1 : z->n, 0), *size;
 	if (pads) /* the extension has room for z < 2^(n-1) */
 		x = b_reduce(&g, b_open(&g, b_gapext(&g, x, z->n + 2)), z->n);
 	struct val *top = b_row_scale(&g, x, z->K, &size);
 	const struct node *mul = b_maker(b_maker(top)->in[0]);
 	assert_int_equal(mul->step->pad_b, pads ? b_pad_step(x) : 0);
 	assert_true(!pads == !mul->step->pad_b);
-	output_wire(&t, bits ? size : top);
+	gt_output_step(&t, bits ? size : top);
 	assert_true(text_passes(t.p));
 	gt_schedule(&t);
 	gt_run(&t, &in, got);
@@ -161,7 +121,7 @@ norms(void **state)
 		const bool times = turn % 2;
 		for (int i = 0; i < COUNT; i++)
 			x[i] = gt_bits(19);
-		output_wire(&t, norm(&g, input_wire(&t, &g, COUNT, 20), times));
+		gt_output_step(&t, norm(&g, gt_input_step(&t, SHAPE(COUNT), 20, 0), times));
 		int products = 0;
 		for (const struct node *n = t.p->first; n; n = n->next)
 			if (n->step->op == SUF_normmul || n->step->op == SUF_bitmul) { /* masks by pads */
@@ -215,7 +175,7 @@ wrong_norms(void **state)
 	struct gt t;
 	gt_init(&t, 20, 0);
 	struct gb g = { t.p, NULL };
-	output_wire(&t, norm(&g, input_wire(&t, &g, COUNT, 20), true));
+	gt_output_step(&t, norm(&g, gt_input_step(&t, SHAPE(COUNT), 20, 0), true));
 	assert_true(text_passes(t.p));
 	struct suf_step *s = node_of(t.p, SUF_normsq)->step;
 	REFUSED(s, 17);          /* 65 bits */
@@ -273,9 +233,9 @@ narrow_shares(void **state)
 	struct gt t;
 	gt_init(&t, 20, 0);
 	struct gb g = { t.p, NULL };
-	struct val *x = input_wire(&t, &g, COUNT, 20), *rho = input_wire(&t, &g, PERIOD, 40), *r, *msb;
+	struct val *x = gt_input_step(&t, SHAPE(COUNT), 20, 0), *rho = gt_input_step(&t, SHAPE(PERIOD), 40, 0), *r, *msb;
 	b_normsq(&g, x, &ragged, 40, 0, 0, 30, &r, &msb);
-	output_wire(&t, b_open(&g, b_normmul(&g, rho, x, r, msb, &ragged, 8, 32)));
+	gt_output_step(&t, b_open(&g, b_normmul(&g, rho, x, r, msb, &ragged, 8, 32)));
 	assert_true(text_passes(t.p));
 	struct suf_step *s = node_of(t.p, SUF_normsq)->step;
 	r->type.bits = s->b = 39;
@@ -293,10 +253,10 @@ wrong_shares(void **state)
 		struct gt t;
 		gt_init(&t, 20, 0);
 		struct gb g = { t.p, NULL };
-		struct val *x = input_wire(&t, &g, COUNT, 20), *other = input_wire(&t, &g, COUNT, 20), *r[2], *msb[2];
+		struct val *x = gt_input_step(&t, SHAPE(COUNT), 20, 0), *other = gt_input_step(&t, SHAPE(COUNT), 20, 0), *r[2], *msb[2];
 		struct val *sum = b_open(&g, b_normsq(&g, x, &ragged, 59, 0, 12, 48, &r[0], &msb[0]));
 		b_open(&g, b_normsq(&g, other, &ragged, 59, 0, 12, 48, &r[1], &msb[1]));
-		output_wire(&t, b_open(&g, b_normmul(&g, sum, x, r[turn == 1], msb[turn == 2], &ragged, 8, 40)));
+		gt_output_step(&t, b_open(&g, b_normmul(&g, sum, x, r[turn == 1], msb[turn == 2], &ragged, 8, 40)));
 		struct node *n = node_of(t.p, SUF_normmul);
 		if (turn == 3)
 			ir_set_in(t.p, n, 3, r[0]); /* wide enough, but not the top bits */

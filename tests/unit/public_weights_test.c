@@ -260,16 +260,6 @@ dealers_are_refused(void **state)
 
 /* ---- gates and texts --------------------------------------------------------------------------------- */
 
-static struct val *
-input_wire(struct gt *t, struct gb *g, struct shape s, unsigned bits)
-{
-	struct val *v = gt_input(t, s);
-	v->type = (struct type){ .sec = SEC_MASKED, .bits = (uint8_t)bits };
-	struct suf_step st = { .op = SUF_input, .count = b_count(v), .n = v->type.bits, .m = v->type.bits };
-	ir_step(t->p, g->at, NULL, st, 0, NULL, 1, &v);
-	return v;
-}
-
 enum { ROWS = 3, INNER = 3, COLS = 5, COUNT = ROWS * COLS }; /* few enough that a text holds the weights */
 
 /* A share times a matrix, and the value that the share is opened to; the result times weights one by one. */
@@ -281,14 +271,11 @@ products(struct gt *t, const int64_t *weight, const int64_t *bias)
 	gt_init(t, 40, 0);
 	gt_public_weights = false;
 	struct gb g = { t->p, NULL };
-	struct val *in = input_wire(t, &g, SHAPE(ROWS, INNER), 30), *m = gt_const(t, SEC_WEIGHT, 0, SHAPE(INNER, COLS), weight);
+	struct val *in = gt_input_step(t, SHAPE(ROWS, INNER), 30, 0), *m = gt_const(t, SEC_WEIGHT, 0, SHAPE(INNER, COLS), weight);
 	struct val *share = b_gapext(&g, in, 40);
 	struct val *a = b_open(&g, b_linear_share(&g, share, m, gt_const(t, SEC_WEIGHT, 0, SHAPE(COLS), bias), &mm));
 	struct val *b = b_linear(&g, b_open(&g, share), m, NULL, &mm), *c = b_times(&g, b, m, NULL);
-	ir_add_output(t->p, b_lin(&g, 1, b_lin(&g, 3, a, 1, b, 0, 40, NULL), 1, c, 0, 40, NULL));
-	struct suf_step st = { .op = SUF_output, .count = COUNT, .na = COUNT, .n = 40, .m = 40 };
-	ir_step(t->p, NULL, NULL, st, 1, &t->p->out[0], 0, NULL);
-	t->p->stage = STAGE_SCHED;
+	gt_output_step(t, b_lin(&g, 1, b_lin(&g, 3, a, 1, b, 0, 40, NULL), 1, c, 0, 40, NULL));
 	gt_schedule(t);
 }
 

@@ -90,6 +90,26 @@ gt_input(struct gt *t, struct shape s)
 }
 
 struct val *
+gt_input_step(struct gt *t, struct shape s, unsigned bits, unsigned frac)
+{
+	struct val *v = gt_input(t, s);
+	v->type = (struct type){ .sec = SEC_MASKED, .bits = (uint8_t)bits, .frac = (uint8_t)frac };
+	struct suf_step st = { .op = SUF_input, .count = (uint64_t)ir_count(v), .n = v->type.bits, .m = v->type.bits };
+	ir_step(t->p, NULL, NULL, st, 0, NULL, 1, &v);
+	return v;
+}
+
+void
+gt_output_step(struct gt *t, struct val *v)
+{
+	const uint64_t count = (uint64_t)ir_count(v);
+	ir_add_output(t->p, v);
+	struct suf_step st = { .op = SUF_output, .count = count, .na = count, .n = v->type.bits, .m = v->type.bits };
+	ir_step(t->p, NULL, NULL, st, 1, &v, 0, NULL);
+	t->p->stage = STAGE_SCHED;
+}
+
+struct val *
 gt_const(struct gt *t, enum sec sec, unsigned frac, struct shape s, const int64_t *data)
 {
 	struct val *v = ir_const(t->p, "c", DT_I64, sec, s.rank, s.dim, data);

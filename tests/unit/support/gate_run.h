@@ -20,6 +20,10 @@ struct val *gt_const(struct gt *, enum sec, unsigned frac, struct shape, const i
 struct val *gt_op(struct gt *, enum op, unsigned frac, struct shape, int nin, ...); /* struct val *..; attributes are set on ->def */
 struct val *gt_rescale(struct gt *, struct val *, int shift);                     /* to f fraction bits */
 
+/* For programs that are made of steps: an input and its step, masked; an output and its step, after which the stage is SCHED. */
+struct val *gt_input_step(struct gt *, struct shape, unsigned bits, unsigned frac);
+void gt_output_step(struct gt *, struct val *);
+
 /* Bind, expand, join_open, schedule, plan. */
 void gt_compile(struct gt *, struct val *out);
 /* The rest of it for a program that is at stage SCHED already. */

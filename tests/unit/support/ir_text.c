@@ -35,6 +35,26 @@ text_print(const struct prog *p)
 	return t.s;
 }
 
+bool
+text_passes(const struct prog *p)
+{
+	char *first = text_print(p), *again = NULL;
+	struct text b;
+	text_open(&b);
+	struct diag *d = diag_new(b.f, false);
+	struct prog *q = text_parse(first, d);
+	const bool fine = q && ir_check(q, STAGE_SCHED);
+	if (fine)
+		assert_string_equal(first, again = text_print(q));
+	ir_free(q);
+	diag_free(d);
+	fclose(b.f);
+	free(b.s);
+	free(first);
+	free(again);
+	return fine;
+}
+
 struct node *
 sum_node(struct prog *p, struct val *a, struct val *b, const char *name)
 {

@@ -13,5 +13,6 @@ struct text { char *s; size_t n; FILE *f; };
 void text_open(struct text *);
 struct prog *text_parse(const char *source, struct diag *); /* NULL: an error was reported */
 char *text_print(const struct prog *);                      /* the caller frees it */
+bool text_passes(const struct prog *);                      /* scheduled: as text and back it is the same text, and ir_check has nothing against it */
 struct node *sum_node(struct prog *, struct val *a, struct val *b, const char *name); /* at the end; all of it secret */
 #endif
