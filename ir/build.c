@@ -17,7 +17,7 @@ ir_new(const char *name, const struct options *opt, struct diag *diag)
 	struct store *st = arena_alloc(a, sizeof *st);
 	st->name_size = 1024;
 	st->name = arena_alloc(a, st->name_size * sizeof *st->name);
-	st->prog = (struct prog){ .name = arena_strdup(a, name), .stage = STAGE_FLOAT, .opt = opt, .public_weights = opt && opt->weights == WEIGHTS_PUBLIC,
+	st->prog = (struct prog){ .name = arena_strdup(a, name), .stage = STAGE_FLOAT, .opt = opt, .weights = opt ? opt->weights : WEIGHTS_MASKED,
 	                          .arena = a, .diag = diag, .next_id = 1 };
 	return &st->prog;
 }

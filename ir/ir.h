@@ -28,6 +28,7 @@ enum dtype { DT_F32, DT_I64, DT_BOOL };
  * additive or XOR, never sent as they are; DEALER, the dealer alone knows it;
  * OWNED, one party knows it. */
 enum sec { SEC_PUBLIC, SEC_WEIGHT, SEC_SECRET, SEC_MASKED, SEC_SHARED, SEC_EXACT, SEC_DEALER, SEC_OWNED };
+enum weights_mode { WEIGHTS_MASKED, WEIGHTS_OWNER, WEIGHTS_PUBLIC }; /* who knows the weights: neither party, party 0, everybody */
 enum range_source { RANGE_NONE, RANGE_PROVEN, RANGE_CALIBRATED };
 
 struct type {
@@ -112,7 +113,7 @@ struct prog {                /* the one data structure every pass takes */
 	const struct choice *choice; /* what pass bind chose among several gates, and what else there was; NULL: no choice (passes/choose.h) */
 	uint32_t next_id;        /* next step id (labels of streams); starts at 1 */
 	bool joins;              /* SCHED, until pass join_open: it may move local steps before openings (a gate of another set than sigma is bound) */
-	bool public_weights;     /* everybody knows the weights, the dealer too: --weights=public */
+	enum weights_mode weights;   /* --weights */
 	bool mixed;              /* RING on: each value has its own format, for gates of the set compact */
 	int nrounds;             /* SCHED */
 	uint64_t wire_elems;     /* SCHED: size of the wire buffer, elements */

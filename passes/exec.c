@@ -146,7 +146,7 @@ struct exec *exec_new(struct prog *p)
 	add_weights(e, p);
 	e->prog.name = p->name;
 	e->prog.gates = gates_label(p);
-	e->prog.weights = weights_label(p);
+	e->prog.weights = weights_label(p->weights);
 	e->prog.wire_elems = p->wire_elems;
 	e->prog.output_to = (uint8_t)(p->opt ? p->opt->output_to : 1);
 	e->prog.nrounds = (uint32_t)p->nrounds;

@@ -247,7 +247,7 @@ rounds_well(struct val *v)
 		const struct node *n = unalias(v)->def;
 		const struct suf_step *s = n->step;
 		switch (s->op) {
-		case SUF_matmul: case SUF_mul: case SUF_gapext: case SUF_wshare:
+		case SUF_matmul: case SUF_mul: case SUF_gapext: case SUF_wshare: case SUF_omul: case SUF_oscale:
 		case SUF_cellfix: case SUF_trig: case SUF_exps: case SUF_normmul: case SUF_bitmul: return true;
 		case SUF_lin: case SUF_row_lin: case SUF_addx:
 			if (s->ca & 1)

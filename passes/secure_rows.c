@@ -17,14 +17,13 @@ secure_mask(const struct suf_step *s)
 	return MASK_NONE;
 }
 
-/* Who sends.  Nothing is sent before the inputs are there; a new kind of sender, such as one offline, has to be named here and
- * needs a rule: what it sends may depend on no input and no opening (R10). */
-enum { SENDS_BOTH, SENDS_CLIENT };
+/* Who sends.  A new kind of sender has to be named here.  For what party 1 sends offline there is R10 (secure_owner.c). */
+enum { SENDS_P0, SENDS_P1, SENDS_P1_OFFLINE };
 
 bool
 secure_sends(const struct suf_step *s)
 {
-#define SENT(step, from, count, bits) if (s->op == SUF_##step) return (SENDS_##from) == SENDS_BOTH || (SENDS_##from) == SENDS_CLIENT;
+#define SENT(step, from, count, bits) if (s->op == SUF_##step) return (SENDS_##from) <= SENDS_P1_OFFLINE;
 #include "steps.def"
 	return false;
 }
@@ -41,6 +40,22 @@ bool
 secure_takes_public(const struct suf_step *s, int k)
 {
 #define PUBLIC(step, operand) if (s->op == SUF_##step && k == (operand)) return true;
+#include "steps.def"
+	return false;
+}
+
+bool
+secure_takes_owned(const struct suf_step *s, int k)
+{
+#define OWNED(step, operand) if (s->op == SUF_##step && k == (operand)) return true;
+#include "steps.def"
+	return false;
+}
+
+bool
+secure_blind(const struct suf_step *s, int k)
+{
+#define BLIND(step, operand) if (s->op == SUF_##step && k == (operand)) return true;
 #include "steps.def"
 	return false;
 }
@@ -154,7 +169,7 @@ check_result(struct secure *c, const struct node *n, int k, uint64_t count, uint
 static void
 check_sent(struct secure *c, const struct node *n, const struct suf_step *t, uint64_t count, uint64_t bits)
 {
-	if (count != t->count || bits != t->m)
+	if (count && (count != t->count || bits != t->m))
 		secure_fail(c, 12, n, n->out[0], "%llu words of %llu bits are sent for %llu elements of %u", (unsigned long long)count, (unsigned long long)bits,
 		            (unsigned long long)t->count, t->m);
 }

@@ -43,11 +43,11 @@ examples(int64_t seq, int64_t hidden)
 
 /* One layer of the kind, compiled. */
 static struct prog *
-layer(const struct stack_kind *kind, int64_t seq, bool public_weights, enum objective objective, struct options *opt, struct diag *d)
+layer(const struct stack_kind *kind, int64_t seq, enum weights_mode weights, enum objective objective, struct options *opt, struct diag *d)
 {
-	*opt = (struct options){ .gates = "compact", .output_to = 2, .calibrate = path, .objective = objective, .weights = public_weights ? WEIGHTS_PUBLIC : WEIGHTS_MASKED };
+	*opt = (struct options){ .gates = "compact", .output_to = 2, .calibrate = path, .objective = objective, .weights = weights };
 	struct prog *p = stack_weighted(kind, seq, 7, opt, d);
-	p->public_weights = public_weights;
+	p->weights = weights;
 	assert_true(run_passes(p, opt, stdout));
 	return p;
 }
@@ -61,21 +61,21 @@ test_goals(void **state)
 	for (int m = 0; m < 2; m++)
 		for (int64_t seq = 128; seq <= 512; seq *= 2) {
 			free(examples(seq, 768));
-			for (int public_weights = 0; public_weights < 2; public_weights++) {
-				const struct goal *g = goal_find(model[m], seq, public_weights);
+			for (enum weights_mode weights = WEIGHTS_MASKED; weights <= WEIGHTS_PUBLIC; weights++) {
+				const struct goal *g = goal_find(model[m], seq, weights);
 				struct options opt;
 				struct diag *d = diag_new(stderr, false);
 				struct stack_kind kind = *stack_find(model[m]);
 				kind.layers = 1;
-				struct prog *p = layer(&kind, seq, public_weights, LEAST_COMM, &opt, d);
+				struct prog *p = layer(&kind, seq, weights, LEAST_COMM, &opt, d);
 				struct cost cost;
 				prog_cost(p, &cost);
 				const double comm = LAYERS * (double)(cost.total.sent[0] + cost.total.sent[1]) / gib;
 				const double key = LAYERS * (double)(cost.total.key[0] + cost.total.key[1]) / 2 / gib;
 				print_message("%s %lld, weights %s: comm %.3f (bound %.3f, aim %.3f), key %.3f (%.2f, %.2f) GiB, %u rounds a layer\n", model[m], (long long)seq,
-				              public_weights ? "public" : "masked", comm, g->comm, g->aim_comm, key, g->key, g->aim_key, cost.total.rounds);
+				              weights_label(weights), comm, g->comm, g->aim_comm, key, g->key, g->aim_key, cost.total.rounds);
 				assert_true(comm <= g->comm && key <= g->key);
-				assert_true(cost.total.rounds <= (public_weights ? 27u : 31u) + 2); /* the input and the last opening are no layer's */
+				assert_true(cost.total.rounds <= (weights == WEIGHTS_PUBLIC ? 27u : 31u) + 2); /* the input and the last opening are no layer's */
 				ir_free(p);
 				diag_free(d);
 			}

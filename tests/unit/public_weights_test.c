@@ -267,9 +267,9 @@ static void
 products(struct gt *t, const int64_t *weight, const int64_t *bias)
 {
 	static const struct suf_mm mm = { .batch = 1, .bh = 1, .rows = ROWS, .inner = INNER, .cols = COLS, .sa = { 0, 0, INNER, 1 }, .sb = { 0, 0, COLS, 1 } };
-	gt_public_weights = true;
+	gt_weights = WEIGHTS_PUBLIC;
 	gt_init(t, 40, 0);
-	gt_public_weights = false;
+	gt_weights = WEIGHTS_MASKED;
 	struct gb g = { t->p, NULL };
 	struct val *in = gt_input_step(t, SHAPE(ROWS, INNER), 30, 0), *m = gt_const(t, SEC_WEIGHT, 0, SHAPE(INNER, COLS), weight);
 	struct val *share = b_gapext(&g, in, 40);
@@ -321,7 +321,7 @@ texts_say_so(void **state)
 		struct diag *d = diag_new(said.f, false);
 		struct prog *p = ir_parse(f, "text", k ? &wanted : &as_text, d);
 		fclose(f);
-		assert_true(k == 2 ? !p : p && p->public_weights && ir_check(p, STAGE_SCHED));
+		assert_true(k == 2 ? !p : p && p->weights == WEIGHTS_PUBLIC && ir_check(p, STAGE_SCHED));
 		ir_free(p);
 		diag_free(d);
 		fclose(said.f);

@@ -284,7 +284,7 @@ masked_as_public(struct prog *p)
 {
 	if (!find(p, takes_public, 0))
 		return false;
-	p->public_weights = false;
+	p->weights = WEIGHTS_MASKED;
 	return true;
 }
 
