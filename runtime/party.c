@@ -60,7 +60,8 @@ static enum suf_err open_weights(struct party *p)
 	if (p->prog->nweight == 0)
 		return SUF_OK;
 	if (!cfg->weights)
-		return p->role == 1 ? SUF_OK : text_fail(p->text, SUF_EUSAGE, "party 0 needs the weights: masked ones, or plain ones with --owner");
+		return p->role == 1 ? SUF_OK : text_fail(p->text, SUF_EUSAGE, "party 0 needs the weights: %splain ones with --owner",
+			suf_owner_weights(p->prog) ? "" : "masked ones, or ");
 	enum suf_err err = suf_weights_open(&p->weights, cfg->weights, p->text);
 	if (!err)
 		err = suf_weights_fit(p->weights, p->prog, p->text);
@@ -72,7 +73,8 @@ static enum suf_err open_weights(struct party *p)
 	if (plain && p->role == 1)
 		return text_fail(p->text, SUF_EUSAGE, "%s: plain weights; party 1 must not see them: use masked weights (mask-weights)", cfg->weights);
 	if (plain && !cfg->owner)
-		return text_fail(p->text, SUF_EUSAGE, "%s: plain weights; mask them with mask-weights, or add the owner's file (--owner model.owner)", cfg->weights);
+		return text_fail(p->text, SUF_EUSAGE, "%s: plain weights; %sadd the owner's file (--owner model.owner)", cfg->weights,
+			suf_owner_weights(p->prog) ? "" : "mask them with mask-weights, or ");
 	if (plain && (err = model_load(&p->owner, p->prog, cfg->owner, p->text)) != SUF_OK)
 		return err;
 	const uint8_t *epoch = plain ? p->owner.epoch : suf_weights_epoch(p->weights);
