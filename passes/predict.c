@@ -25,6 +25,7 @@ struct model {
 	double slow;                     /* more processes than cores */
 	struct clock party[2];
 	double dealer;                   /* ns */
+	double ahead, ahead_bytes;       /* what party 1 does and sends before the run is online */
 	uint64_t key[2];
 	struct round round;
 };
@@ -86,11 +87,16 @@ static void add_step(struct model *p, const struct prog *prog, const struct node
 		struct clock *at = &p->party[k];
 		double ns = p->slow * (step_ns(p, &p->m->eval[s.op], &s, &c, k ? SUF_P1 : SUF_P0) + read * (double)c.key[k]);
 		int klass = class_of(at, n->klass ? n->klass : "other");
-		spend(at, klass, ns);
-		at->compute += ns;
+		if (k == 1 && s.offline && s.op != SUF_open)
+			p->ahead += ns;
+		else {
+			spend(at, klass, ns);
+			at->compute += ns;
+		}
 		p->key[k] += c.key[k];
 		p->round.bytes[k] += (double)c.sent[k];
 		p->round.elems[k] += c.sent[k] ? (double)s.count : 0;
+		p->ahead_bytes += k == 1 ? (double)c.offline : 0;
 		if (k == 0 && (s.op == SUF_open || s.op == SUF_input)) {
 			p->round.opens++;
 			p->round.by[klass]++;
@@ -139,6 +145,8 @@ static double with_dealer(const struct model *p, double online)
 	return last > work / cores ? last : work / cores;
 }
 
+static double link_ns(const struct model *p) { return p->net->tls ? p->m->tls.byte_ns : p->m->plain.byte_ns; }
+
 static void result(const struct model *p, struct prediction *out)
 {
 	const struct clock *at = &p->party[p->party[1].now >= p->party[0].now];
@@ -150,7 +158,7 @@ static void result(const struct model *p, struct prediction *out)
 	out->online_ms = (p->net->streamed ? with_dealer(p, at->now) : at->now) / 1e6;
 	out->keygen_ms = p->dealer / 1e6;
 	out->key_transfer_ms = key * (p->net->gbps > 0 ? 8 / p->net->gbps : p->m->pipe_read_ns) / 1e6;
-	out->offline_ms = p->net->streamed ? 0 : out->keygen_ms + out->key_transfer_ms;
+	out->offline_ms = (p->net->streamed ? 0 : out->keygen_ms + out->key_transfer_ms) + (p->ahead + p->ahead_bytes * (p->net->gbps > 0 ? 8 / p->net->gbps : link_ns(p))) / 1e6;
 }
 
 bool predict(const struct prog *prog, const struct machine *m, const struct network *net, struct prediction *out)

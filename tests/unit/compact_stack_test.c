@@ -146,16 +146,17 @@ test_run(void **state)
 	static const char *const model[] = { "bert-base", "gpt2", "llama2-7b" };
 	static float far[SEQ * HIDDEN], got[SEQ * HIDDEN];
 	float *x = examples(SEQ, HIDDEN);
-	for (int m = 0; m < 6; m++) {
-		struct stack_kind kind = *stack_find(model[m / 2]);
+	for (int m = 0; m < 9; m++) {
+		struct stack_kind kind = *stack_find(model[m / 3]);
+		const enum weights_mode weights = (enum weights_mode)(m % 3);
 		struct options opt;
 		struct diag *d = diag_new(stderr, false);
 		kind.layers = 1, kind.hidden = HIDDEN, kind.heads = 4, kind.ffn = 352;
-		struct prog *p = layer(&kind, SEQ, m % 2, LEAST_KEY, &opt, d), *f = stack_weighted(&kind, SEQ, 7, &opt, d);
+		struct prog *p = layer(&kind, SEQ, weights, LEAST_KEY, &opt, d), *f = stack_weighted(&kind, SEQ, 7, &opt, d);
 		const float *want = in_float(f, x);
 		run(p, x, got);
 		const double error = relative(got, want, SEQ * HIDDEN);
-		print_message("%s, weights %s: relative error %.4f\n", model[m / 2], m % 2 ? "public" : "masked", error);
+		print_message("%s, weights %s: relative error %.4f\n", model[m / 3], weights_label(weights), error);
 		assert_true(error > 0 && error < 0.01);
 		const float most = ldexpf(0.99f, (int)p->in[0]->type.bits - 2 - p->in[0]->type.frac); /* what an input may have */
 		for (int i = 0; i < SEQ * HIDDEN; i++)
