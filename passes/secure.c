@@ -391,6 +391,7 @@ check_step(struct secure *c, const struct node *n)
 		secure_fail(c, 1, n, n->nout ? n->out[0] : NULL, "says shared=%u and works on %s values", s->shared, ir_sec_name[made]);
 	secure_numbers(c, n);
 	secure_companions(c, n);
+	secure_gaps(c, n);
 	check_references(c, n);
 	check_weights(c, n);
 	secure_owner(c, n);

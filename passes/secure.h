@@ -64,6 +64,7 @@ bool secure_reduces(const struct node *);                /* a local step that ke
 unsigned secure_share_bits(const struct suf_step *, int k); /* bits of the part that holds them; 0: none, they have to be pads */
 uint32_t secure_factors(const struct suf_step *, int k, const int64_t **list); /* public factors of operand k of a linear step; how many */
 void secure_numbers(struct secure *, const struct node *); /* R1, R3, R9, R12: widths and counts of parts, pads, results, messages are those of the values */
+void secure_gaps(struct secure *, const struct node *); /* R6: operands that have to leave a bit free, where their range is known */
 void secure_companions(struct secure *, const struct node *); /* R5: rows FROM, WITH */
 
 /* secure_owner.c: R10, what is offline depends on nothing online, and party 1 reads nothing that party 0 alone learns. */

@@ -4,6 +4,7 @@
  *
  * A step without a row MASKOF does not compile here (no case in the switch of secure_mask): none slips in unexamined.
  */
+#include <math.h>
 #include "passes/secure.h"
 
 enum mask_of
@@ -215,6 +216,40 @@ origin(const struct secure *c, const struct val *v)
 		if (!(secure_mask(s) == MASK_OPENED && !s->s) && !secure_reduces(f->maker))
 			return f;
 	}
+}
+
+/* The value that v is, or is the low bits of, with a range that somebody knows; NULL: none. */
+static const struct val *
+bounded(const struct secure *c, const struct val *v)
+{
+	for (const struct fact *f = secure_fact(c, v);; f = secure_operand(c, f, 0)) {
+		if (v->from != RANGE_NONE && v->lo <= v->hi)
+			return v;
+		if (!f)
+			return NULL;
+		v = f->val;
+		if (v->from != RANGE_NONE && v->lo <= v->hi)
+			return v;
+		if (!(secure_mask(f->maker->step) == MASK_OPENED && !f->maker->step->s) && !secure_reduces(f->maker))
+			return NULL;
+	}
+}
+
+static void
+check_gap(struct secure *c, const struct node *n, int k, unsigned bits)
+{
+	const struct val *v = bits && k < n->nin ? bounded(c, n->in[k]) : NULL;
+	const double most = v ? ldexp(fmax(fabs(v->lo), fabs(v->hi)), v->type.frac) : 0;
+	if (v && !(most < ldexp(1, (int)bits - 2)))
+		secure_fail(c, 6, n, n->in[k], "is up to %g with %u fraction bits, its %u bits leave none free for an extension", ldexp(most, -v->type.frac), v->type.frac, bits);
+}
+
+void
+secure_gaps(struct secure *c, const struct node *n)
+{
+	const struct suf_step *s = n->step;
+#define GAP(op_, operand, bits) if (s->op == SUF_##op_) check_gap(c, n, operand, (unsigned)(bits));
+#include "steps.def"
 }
 
 struct company { const struct node *maker; };
