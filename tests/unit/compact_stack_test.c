@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * compact_stack_test.c -- one layer of each row of the goals in passes/published.def, with random weights and calibrated
  * ranges: twelve of them keep the bounds on traffic and keys, for masked and for public weights; and small layers, a Llama's
- * among them, run through dealer and both parties, as predicted and near to float.
+ * among them, run through dealer and both parties, as predicted and near to float; pass secure takes time in proportion to the layers.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include "stacks.h"
 #include "passes/exec.h"
+#include "passes/machine.h"
 #include "passes/published.h"
 
 enum { LAYERS = 12 };
@@ -168,6 +169,50 @@ test_run(void **state)
 	free(x);
 }
 
+/* The least time of pass secure, of several runs on its thread's own clock, ms; *steps: of the program. */
+static double
+time_of_secure(struct stack_kind kind, int layers, int *steps)
+{
+	enum { TIMES = 7 };
+	double least = INFINITY;
+	struct options opt;
+	struct diag *d = diag_new(stderr, false);
+	kind.layers = layers;
+	struct prog *p = layer(&kind, 128, false, LEAST_KEY, &opt, d);
+	*steps = 0;
+	for (const struct node *n = p->first; n; n = n->next)
+		(*steps)++;
+	for (int k = 0; k < TIMES; k++) {
+		const double start = machine_cpu_ns();
+		assert_true(pass_secure(p));
+		least = fmin(least, (machine_cpu_ns() - start) / 1e6);
+	}
+	ir_free(p);
+	diag_free(d);
+	return least;
+}
+
+/* Pass secure on the steps of BERT-base: layers of its shape, narrow ones, since only their number counts.  Four times the layers take
+ * four times as long, not sixteen times. */
+static void
+test_secure(void **state)
+{
+	(void)state;
+	enum { HIDDEN = 96 };
+	static const int layers[] = { 6, LAYERS, 4 * 6 };
+	struct stack_kind kind = *stack_find("bert-base");
+	kind.hidden = HIDDEN, kind.ffn = 4 * HIDDEN;
+	free(examples(128, HIDDEN));
+	double ms[3];
+	int steps[3];
+	for (int k = 0; k < 3; k++) {
+		ms[k] = time_of_secure(kind, layers[k], &steps[k]);
+		print_message("pass secure, %d layers: %d steps, %.2f ms\n", layers[k], steps[k], ms[k]);
+	}
+	assert_true(ms[1] < 1000);
+	assert_true(steps[2] < 4.2 * steps[0] && ms[2] < 8 * ms[0]);
+}
+
 static int
 make_path(void **state)
 {
@@ -186,6 +231,6 @@ remove_path(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_goals), cmocka_unit_test(test_run) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_goals), cmocka_unit_test(test_run), cmocka_unit_test(test_secure) };
 	return cmocka_run_group_tests(tests, make_path, remove_path);
 }
