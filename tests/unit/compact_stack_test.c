@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "stacks.h"
+#include "passes/choose.h"
 #include "passes/exec.h"
 #include "passes/machine.h"
 #include "passes/published.h"
@@ -213,6 +214,30 @@ test_secure(void **state)
 	assert_true(steps[2] < 4.2 * steps[0] && ms[2] < 8 * ms[0]);
 }
 
+/* The planner decides equal layers together: twice the layers, GPT-2-medium's, take no more programs, each of twice the steps. */
+static void
+test_planner(void **state)
+{
+	(void)state;
+	int trials[2];
+	for (int k = 0; k < 2; k++) {
+		const struct options opt = { .gates = "auto", .output_to = 2, .ring_bits = 50 };
+		struct stack_kind kind = *stack_find("gpt2");
+		struct diag *d = diag_new(stderr, false);
+		diag_quiet(d, true);
+		kind.layers = LAYERS << k, kind.hidden = 1024, kind.heads = 16, kind.ffn = 4096;
+		struct prog *p = stack_new(&kind, 128, &opt, d);
+		const double start = machine_cpu_ns();
+		assert_true(run_passes(p, &opt, stdout));
+		assert_true(p->choice && p->choice->complete);
+		trials[k] = p->choice->trials;
+		print_message("%d layers: %d programs, %d groups, %.0f ms\n", kind.layers, trials[k], p->choice->ngroup, (machine_cpu_ns() - start) / 1e6);
+		ir_free(p);
+		diag_free(d);
+	}
+	assert_true(trials[0] < 200 && trials[1] <= trials[0] + 8);
+}
+
 static int
 make_path(void **state)
 {
@@ -231,6 +256,6 @@ remove_path(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_goals), cmocka_unit_test(test_run), cmocka_unit_test(test_secure) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_goals), cmocka_unit_test(test_run), cmocka_unit_test(test_secure), cmocka_unit_test(test_planner) };
 	return cmocka_run_group_tests(tests, make_path, remove_path);
 }
