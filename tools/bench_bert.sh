@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Time a full-size transformer stack: dealer and both parties on this machine, keys streamed through pipes.
 #   bench_bert.sh BUILD_DIR [options]
-#     --model bert-stack|gpt2-stack|bert-full   --size tiny|base|large   --seq N      the graph (default bert-stack base 128;
+#     --model bert-stack|gpt2-stack|bert-full   --size tiny|base|medium|large   --seq N      the graph (default bert-stack base 128;
 #                                     bert-full: as transformers exports it, with embeddings, attention mask and pooler)
 #     --gates SET[,SET..]             sets or gates files (default: what sufc chooses); several take turns, run by run
 #     --runs N --warmup N             timed runs of each, their median is printed (default 3), and runs before them (1)
