@@ -71,6 +71,7 @@ struct val {                 /* one tensor, defined once */
 	double row_sum;          /* largest |sum along the last axis| of calibration data; 0: none */
 	bool is_score, has_row_max; /* read by a softmax; row_max is known */
 	double row_max;          /* least maximum of a row that is read by a softmax, of calibration data */
+	const struct matrix *norms[2]; /* during pass ranges: of a constant matrix, and transposed; NULL: not known yet */
 	const char *why;         /* for the report: what its fraction bits and its ring follow from; NULL: the program's one format */
 	const void *data;        /* constants: float[], int64_t[] or bool[] by dtype (host order, may be mapped);
 	                            from stage RING on public ones are int64_t[], the ring's integers (dtype DT_I64); a weight
@@ -183,6 +184,7 @@ bool ir_scalar_value(const struct val *, double *);             /* constant with
 struct node *ir_user(const struct prog *, const struct val *);  /* the only user; NULL if not exactly one or if an output */
 double ir_elem(const struct val *, int64_t i);                  /* element i of a constant, as double */
 void ir_floats(const struct val *, float *to);                  /* all elements of a F32 constant, its factors applied */
+void ir_floats_part(const struct val *, int64_t first, int64_t n, float *to); /* elements first to first + n - 1 of them */
 
 /* clone.c: a copy at any stage, with its own (younger) arena and diag.  Elements of constants, tables, names and places are the original's,
  * which has to live longer. */

@@ -2,22 +2,24 @@
 # SPDX-License-Identifier: Apache-2.0
 # Time a full-size transformer stack: dealer and both parties on this machine, keys streamed through pipes.
 #   bench_bert.sh BUILD_DIR [options]
-#     --model bert-stack|gpt2-stack|bert-full   --size tiny|base|large   --seq N      the graph (default bert-stack base 128;
+#     --model bert-stack|gpt2-stack|bert-full   --size tiny|base|medium|large   --seq N      the graph (default bert-stack base 128;
 #                                     bert-full: as transformers exports it, with embeddings, attention mask and pooler)
 #     --gates SET[,SET..]             sets or gates files (default: what sufc chooses); several take turns, run by run
 #     --runs N --warmup N             timed runs of each, their median is printed (default 3), and runs before them (1)
 #     --stored                        write the keys to disk first instead of streaming them
+#     --machine FILE                  constants of this machine for the floor (default: measured now)
 #     --work DIR                      where graphs, keys and statistics go (default BUILD_DIR/bench)
 # Prints one table row for each set: total ms, comm GiB (sent + received at one party), key GiB (both parties), keygen ms,
-# comm ms, ms of softmax, GELU, layernorm and truncation, peak memory, error against float, and the error that `sufc simulate`
-# predicts for the same input (other randomness).  Of several sets, a second table has the medians of the total over that of the
+# comm ms, ms of softmax, GELU, layernorm and truncation, peak memory, error against float, the error that `sufc simulate`
+# predicts for the same input (other randomness), the set's floor (docs/costs.md: its counted work at this machine's rates; of a party,
+# of the dealer) and the total over the larger of both (--stored: over the party's).  Of several sets, a second table has the medians of the total over that of the
 # first set; both tables have the least and the most of the runs.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 build=$(cd "${1:?usage: bench_bert.sh BUILD_DIR [options]}" && pwd)
 shift
 source "$root/tools/lib.sh"
-model=bert-stack size=base seq=128 gates="" runs=3 warmup=1 stored=0 work=$build/bench
+model=bert-stack size=base seq=128 gates="" runs=3 warmup=1 stored=0 machine="" work=$build/bench
 while [[ $# -gt 0 ]]; do
 	case $1 in
 	--model) model=$2; shift ;;
@@ -27,6 +29,7 @@ while [[ $# -gt 0 ]]; do
 	--runs) runs=$2; shift ;;
 	--warmup) warmup=$2; shift ;;
 	--stored) stored=1 ;;
+	--machine) machine=$2; shift ;;
 	--work) work=$2; shift ;;
 	*) echo "unknown option $1" >&2; exit 1 ;;
 	esac
@@ -47,6 +50,12 @@ if [[ ! -f $at/$output.float.npy ]]; then
 	python3 "$root/tools/make_model.py" "$model" --size "$size" --seq "$seq" --out "$at" >&2
 fi
 
+if [[ -z $machine ]]; then
+	machine=$work/machine.json
+	echo "measuring this machine" >&2
+	"$build/sufc" calibrate-machine --machine "$machine" >"$work/machine.txt"
+fi
+
 # A gates file goes by its name: label_of SET
 label_of() { basename "${1:-default}" .gates; }
 IFS=, read -ra sets <<<"${gates:-default}"
@@ -61,6 +70,8 @@ for set in "${sets[@]}"; do
 	echo "compiling with gates $set" >&2
 	build_program "$at/model.onnx" "$program" "${options[@]}" >&2
 	"$build/sufc" simulate "$at/model.onnx" "${options[@]}" "${inputs[@]}" --output "$output=${program%/*}/y.sim.npy" >&2
+	[[ $stored -eq 1 ]] || options+=(--streamed)
+	"$build/predict" --machine "$machine" "${options[@]}" "$at/model.onnx" >"${program%/*}/predicted.txt"
 done
 use_plain
 
@@ -109,6 +120,13 @@ gib() { awk -v b="$1" 'BEGIN { printf "%.3f", b / 1073741824 }'; }
 mib() { awk -v b="$1" 'BEGIN { printf "%.0f", b / 1048576 }'; }
 ms() { awk -v b="$1" 'BEGIN { printf "%.1f", b }'; }
 
+# The floor of a set: floor LABEL; prints ms of a party, ms of the dealer, and what the total is of it
+floor() {
+	awk -v total="$(over "$1" run.1.json online_ms)" -v stored="$stored" '{ v[$1] = $2 } END {
+		f = v["floor_ms"]; d = v["floor_keygen_ms"]
+		printf "%.1f, %.1f | %.2f", f, d, total / (!stored && d > f ? d : f) }' "$at/$1/predicted.txt"
+}
+
 # print_row LABEL
 print_row() {
 	local own=$at/$1 sent received klass
@@ -123,7 +141,8 @@ print_row() {
 	printf '| %s ' "$(over "$1" run.1.json rounds)"
 	printf '| %s, %s ' "$(mib "$(over "$1" run.0.json peak_rss_bytes)")" "$(mib "$(over "$1" run.1.json peak_rss_bytes)")"
 	printf '| %s ' "$("$build/npy" diff "$own/run_$((warmup + runs - 1))/y.npy" "$at/$output.float.npy" | tail -n 1)"
-	printf '| %s |\n' "$("$build/npy" diff "$own/y.sim.npy" "$at/$output.float.npy" | tail -n 1)"
+	printf '| %s ' "$("$build/npy" diff "$own/y.sim.npy" "$at/$output.float.npy" | tail -n 1)"
+	printf '| %s |\n' "$(floor "$1")"
 }
 
 # print_ratio LABEL OTHER: medians, and each run over the other's run of the same turn
@@ -141,7 +160,7 @@ for ((k = 0; k < warmup + runs; k++)); do
 	done
 done
 printf '| model | seq | gates | total ms | least to most | comm GiB | key GiB P0, P1 | keygen ms | comm ms | softmax ms | GELU ms | layernorm ms |'
-printf ' truncate ms | rounds | peak MiB P0, P1 | error against float | error of the simulation |\n|%s\n' "$(printf -- '---|%.0s' {1..17})"
+printf ' truncate ms | rounds | peak MiB P0, P1 | error against float | error of the simulation | floor ms of a party, the dealer | total / floor |\n|%s\n' "$(printf -- '---|%.0s' {1..19})"
 for set in "${sets[@]}"; do print_row "$(label_of "$set")"; done
 [[ ${#sets[@]} -gt 1 ]] || exit 0
 printf '\n| total ms | ratio of the medians | least to most, turn by turn |\n|---|---|---|\n'

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * compact_stack_test.c -- one layer of each row of the goals in passes/published.def, with random weights and calibrated
  * ranges: twelve of them keep the bounds on traffic and keys, for masked and for public weights; and small layers, a Llama's
- * among them, run through dealer and both parties, as predicted and near to float.
+ * among them, run through dealer and both parties, as predicted and near to float; pass secure takes time in proportion to the layers.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,9 @@
 #include <string.h>
 #include <unistd.h>
 #include "stacks.h"
+#include "passes/choose.h"
 #include "passes/exec.h"
+#include "passes/machine.h"
 #include "passes/published.h"
 
 enum { LAYERS = 12 };
@@ -169,6 +171,74 @@ test_run(void **state)
 	free(x);
 }
 
+/* The least time of pass secure, of several runs on its thread's own clock, ms; *steps: of the program. */
+static double
+time_of_secure(struct stack_kind kind, int layers, int *steps)
+{
+	enum { TIMES = 7 };
+	double least = INFINITY;
+	struct options opt;
+	struct diag *d = diag_new(stderr, false);
+	kind.layers = layers;
+	struct prog *p = layer(&kind, 128, false, LEAST_KEY, &opt, d);
+	*steps = 0;
+	for (const struct node *n = p->first; n; n = n->next)
+		(*steps)++;
+	for (int k = 0; k < TIMES; k++) {
+		const double start = machine_cpu_ns();
+		assert_true(pass_secure(p));
+		least = fmin(least, (machine_cpu_ns() - start) / 1e6);
+	}
+	ir_free(p);
+	diag_free(d);
+	return least;
+}
+
+/* Pass secure on the steps of BERT-base: layers of its shape, narrow ones, since only their number counts.  Four times the layers take
+ * four times as long, not sixteen times. */
+static void
+test_secure(void **state)
+{
+	(void)state;
+	enum { HIDDEN = 96 };
+	static const int layers[] = { 6, LAYERS, 4 * 6 };
+	struct stack_kind kind = *stack_find("bert-base");
+	kind.hidden = HIDDEN, kind.ffn = 4 * HIDDEN;
+	free(examples(128, HIDDEN));
+	double ms[3];
+	int steps[3];
+	for (int k = 0; k < 3; k++) {
+		ms[k] = time_of_secure(kind, layers[k], &steps[k]);
+		print_message("pass secure, %d layers: %d steps, %.2f ms\n", layers[k], steps[k], ms[k]);
+	}
+	assert_true(ms[1] < 1000);
+	assert_true(steps[2] < 4.2 * steps[0] && ms[2] < 8 * ms[0]);
+}
+
+/* The planner decides equal layers together: twice the layers, GPT-2-medium's, take no more programs, each of twice the steps. */
+static void
+test_planner(void **state)
+{
+	(void)state;
+	int trials[2];
+	for (int k = 0; k < 2; k++) {
+		const struct options opt = { .gates = "auto", .output_to = 2, .ring_bits = 50 };
+		struct stack_kind kind = *stack_find("gpt2");
+		struct diag *d = diag_new(stderr, false);
+		diag_quiet(d, true);
+		kind.layers = LAYERS << k, kind.hidden = 1024, kind.heads = 16, kind.ffn = 4096;
+		struct prog *p = stack_new(&kind, 128, &opt, d);
+		const double start = machine_cpu_ns();
+		assert_true(run_passes(p, &opt, stdout));
+		assert_true(p->choice && p->choice->complete);
+		trials[k] = p->choice->trials;
+		print_message("%d layers: %d programs, %d groups, %.0f ms\n", kind.layers, trials[k], p->choice->ngroup, (machine_cpu_ns() - start) / 1e6);
+		ir_free(p);
+		diag_free(d);
+	}
+	assert_true(trials[0] < 200 && trials[1] <= trials[0] + 8);
+}
+
 static int
 make_path(void **state)
 {
@@ -187,6 +257,6 @@ remove_path(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_goals), cmocka_unit_test(test_run) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_goals), cmocka_unit_test(test_run), cmocka_unit_test(test_secure), cmocka_unit_test(test_planner) };
 	return cmocka_run_group_tests(tests, make_path, remove_path);
 }

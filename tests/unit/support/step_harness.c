@@ -18,6 +18,16 @@ harness_random(void)
 	return v;
 }
 
+uint64_t *
+harness_ring(uint64_t count, unsigned bits)
+{
+	uint64_t *v = malloc(count * 8);
+	assert_non_null(v);
+	for (uint64_t i = 0; i < count; i++)
+		v[i] = harness_random() & ring_mask(bits);
+	return v;
+}
+
 int64_t
 harness_signed(uint64_t v, unsigned bits)
 {

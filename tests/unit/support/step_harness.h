@@ -38,5 +38,6 @@ int harness_output(struct harness *, struct suf_ref, uint64_t count, unsigned bi
 /* Runs everything with fresh random seeds; fails the cmocka test on any difference. */
 void harness_run(struct harness *);
 uint64_t harness_random(void);                   /* 64 random bits, seeded per process; printed on failure */
+uint64_t *harness_ring(uint64_t count, unsigned bits); /* random ring elements; the caller frees them */
 int64_t harness_signed(uint64_t v, unsigned bits);
 #endif
