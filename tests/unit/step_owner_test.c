@@ -168,6 +168,7 @@ product(const struct product *given)
 	harness_output(&h, s.out[0], p.count, o.m);
 	harness_run(&h);
 	check_cost(&p, &s, &o);
+	assert_true(memcmp(h.ahead[0], h.ahead[1], h.offline) == 0); /* what is taken is what was made */
 	uint64_t *want = expected(&p), up = 0;
 	for (uint64_t k = 0; k < p.count; k++) {
 		if (!near(h.out_party[k & 1][0][k], want[k], p.drop, p.n - p.drop))
