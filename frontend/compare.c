@@ -41,7 +41,7 @@ bool
 compare_init(struct comparison *c, const struct options *opt, int argc, char **argv)
 {
 	struct network own = { .gbps = 0 };
-	*c = (struct comparison){ .arena = arena_new(), .output_to = opt->output_to, .weights = opt->weights, .only = -1 };
+	*c = (struct comparison){ .arena = arena_new(), .output_to = opt->output_to, .weights = opt->weights, .objective = opt->objective, .only = -1 };
 	c->model = opt->model ? opt->model : "";
 	c->command = command_line(c->arena, argc, argv);
 	network_parse("lan", &c->net[0]);

@@ -43,6 +43,7 @@ struct comparison {
 	const char *model, *command;     /* path; the command line again */
 	int output_to;
 	enum weights_mode weights;
+	enum objective objective;
 	struct machine machine;
 	struct network net[COMPARE_NETWORKS]; int nnet;
 	int only;                        /* the table shows this network only; -1: all */
