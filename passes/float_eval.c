@@ -40,7 +40,7 @@ bool float_eval_node(const struct node *n, const void *const *in, void *const *o
 }
 
 static bool eval_one(const struct prog *p, const struct node *n, const struct index *map, void **result,
-                     struct arena *mem, struct arena *scratch)
+                     struct arena *mem, struct arena *scratch, const struct float_change *change)
 {
 	const void **in = arena_alloc(scratch, (size_t)n->nin * sizeof *in);
 	void **out = arena_alloc(scratch, (size_t)n->nout * sizeof *out);
@@ -56,14 +56,19 @@ static bool eval_one(const struct prog *p, const struct node *n, const struct in
 			ir_floats(n->in[k], all);
 			in[k] = all;
 		}
+		if (change && n->in[k]->data)
+			in[k] = change->constant(change->arg, index_of(map, p->nvals, n->in[k]), in[k], scratch);
 	}
 	for (int k = 0; k < n->nout; k++) {
 		int64_t count = ir_count(n->out[k]);
 		out[k] = arena_alloc(mem, (size_t)(count ? count : 1) * eval_elem_size(n->out[k]->dtype));
 		result[index_of(map, p->nvals, n->out[k])] = out[k];
 	}
-	if (float_eval_node(n, in, out, scratch))
+	if (float_eval_node(n, in, out, scratch)) {
+		for (int k = 0; change && k < n->nout; k++)
+			change->result(change->arg, index_of(map, p->nvals, n->out[k]), out[k]);
 		return true;
+	}
 	if (n->op == OP_embedding || n->op == OP_gather)
 		diag_error(p->diag, &n->loc, "eval", "an index of %s is outside the table of %lld rows", n->in[1]->name,
 		           (long long)n->in[0]->dim[n->op == OP_gather ? ir_int(n, ATTR_axis) : 0]);
@@ -72,7 +77,7 @@ static bool eval_one(const struct prog *p, const struct node *n, const struct in
 	return false;
 }
 
-bool float_eval(const struct prog *p, const void *const *in, void **result, struct arena *mem)
+bool float_eval_changed(const struct prog *p, const void *const *in, void **result, struct arena *mem, const struct float_change *change)
 {
 	struct arena *own = arena_new();
 	struct index *map = arena_alloc(own, (size_t)(p->nvals ? p->nvals : 1) * sizeof *map);
@@ -87,9 +92,14 @@ bool float_eval(const struct prog *p, const void *const *in, void **result, stru
 		result[index_of(map, p->nvals, p->in[k])] = (void *)(uintptr_t)in[k];
 	for (const struct node *n = p->first; n && ok; n = n->next) {
 		struct arena *scratch = arena_new();
-		ok = eval_one(p, n, map, result, mem, scratch);
+		ok = eval_one(p, n, map, result, mem, scratch, change);
 		arena_free(scratch);
 	}
 	arena_free(own);
 	return ok;
+}
+
+bool float_eval(const struct prog *p, const void *const *in, void **result, struct arena *mem)
+{
+	return float_eval_changed(p, in, result, mem, NULL);
 }
