@@ -13,9 +13,9 @@
 #include <string.h>
 #include "passes/budget_priv.h"
 
-enum { MOST_MEASURES = 8, MOST_EXAMPLES = 32, RUN_MS = 20000, MEASURE_MS = 2000, ALL_MS = 120000 };
+enum { MOST_MEASURES = 8, MOST_EXAMPLES = 64, RUN_MS = 20000, MEASURE_MS = 2000, ALL_MS = 120000 };
 /* Of E: what the next target aims at; below what another one is tried for; of the model where nothing is measured. */
-static const double aim = 0.97, close_to = 0.92, unmeasured = 0.6;
+static const double aim = 0.97, close_to = 0.9, unmeasured = 0.6;
 
 struct budget *
 budget_copy(struct arena *a, const struct budget *from)

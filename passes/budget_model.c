@@ -14,7 +14,7 @@
 #include <string.h>
 #include "passes/budget_priv.h"
 
-enum { MOST_PROBES = 4, FIXED = -1, CLEAN = -2, ROPE_BITS = 9 };
+enum { MOST_PROBES = 16, FIXED = -1, CLEAN = -2, ROPE_BITS = 9 };
 /* Half-widths of uniform noise in units of the last place: a rounding to nearest; one by shares, of standard deviation 1/2.
  * Then of gates: 1/sum of a softmax, 1/sigma of a norm, relative to the result, as deviations. */
 static const double nearest = 0.5, step = 0.866, soft_fixed = 0x1p-12, norm_fixed = 0x1p-12;
