@@ -33,7 +33,8 @@ const char *
 budget_basis(struct arena *a, const struct budget *b)
 {
 	return b->measured < 0 ? arena_printf(a, "estimated %.3g, not measured: the program is too large for the simulator within this compilation", b->estimated)
-		: arena_printf(a, "measured %.3g in the simulator on %d calibration example%s (estimated %.3g)", b->measured, b->examples, b->examples == 1 ? "" : "s", b->estimated);
+		: arena_printf(a, "measured %.3g in the simulator on %d calibration example%s, %.3g with two standard errors (estimated %.3g)", b->measured, b->examples,
+		               b->examples == 1 ? "" : "s", b->bound, b->estimated);
 }
 
 void
@@ -87,7 +88,8 @@ budget_json(const struct budget *b)
 		json_array_append_new(roles, json_pack("{ss si si si si so ss}", "role", r->name, "table", r->table, "bits", r->bits, "least", r->least, "most", r->most,
 		                                       "share", decimal(r->share), "values", r->doc));
 	}
-	return json_pack("{so so so so si si si so so so}", "asked", decimal(b->asked), "estimated", decimal(b->estimated), "fixed", decimal(b->fixed),
-	                 "measured", b->measured < 0 ? json_null() : decimal(b->measured), "examples", b->examples, "probes", b->probes, "programs_tried", b->trials,
+	return json_pack("{so so so so so si si si so so so}", "asked", decimal(b->asked), "estimated", decimal(b->estimated), "fixed", decimal(b->fixed),
+	                 "measured", b->measured < 0 ? json_null() : decimal(b->measured),
+	                 "bound", b->measured < 0 ? json_null() : decimal(b->bound), "examples", b->examples, "probes", b->probes, "programs_tried", b->trials,
 	                 "table", program_json(&b->table, b->table_measured), "chosen", program_json(&b->chosen, b->measured), "roles", roles);
 }

@@ -3,7 +3,7 @@
  * error of the outputs on calibration inputs is at most E and the program takes least.
  *
  * A model (budget_model.c) gives the error of any bits, the search (budget_search.c) the cheapest bits for an error; then the
- * simulator says what the error is (budget_run.c).  Where that is above E, the search goes on for a smaller estimate; where it is
+ * simulator says what the error is (budget_run.c).  Where that, with a margin for other inputs, is above E, the search goes on for a smaller estimate; where it is
  * far below, for a larger one.  A program for which one example takes longer than RUN_MS in the simulator rests on the model.
  *
  * All of it depends on the model, the calibration data and the options alone; it reads no clock.  The bits depend on weights,
@@ -43,13 +43,13 @@ static bool
 unreachable(struct budget_job *j, const struct role_set *at, double least, bool measured)
 {
 	diag_error(j->p->diag, NULL, "max-error", "the relative error cannot be kept at %g: it is %.3g, %s, with the most fraction bits that are possible: %s",
-	           j->p->opt->max_error, least, measured ? "measured" : "estimated", bits_text(j, at));
+	           j->p->opt->max_error, least, measured ? "measured with its margin" : "estimated", bits_text(j, at));
 	diag_hint(j->p->diag, "ask for more than that, --max-error=%.2g; the rest is what gates approximate with constants of their own (docs/numerics.md)", least * 1.1);
 	return false;
 }
 
-/* Estimates that are known to be small enough, and too large; 0, INFINITY: nothing is known. */
-struct hunt { double ok, failed; struct role_set best; double error; bool have; };
+/* Errors that are measured count with their bound.  Estimates that are known to be small enough, and too large; 0, INFINITY: nothing is known. */
+struct hunt { double ok, failed; struct role_set best; struct measured error; bool have; };
 
 /* The target after bits of the estimate `target` gave the error m; 0: that is it. */
 static double
@@ -75,13 +75,12 @@ is_cheaper(struct budget_job *j, const struct role_set *a, const struct role_set
 
 /* Measured once; what it says about estimates. */
 static bool
-consider(struct budget_job *j, struct hunt *h, const struct role_set *at, int examples, double *m)
+consider(struct budget_job *j, struct hunt *h, const struct role_set *at, int examples, struct measured *m)
 {
 	const double asked = j->p->opt->max_error, target = budget_estimate(j, at);
-	*m = budget_measure(j, at, examples);
-	if (*m < 0)
+	if (!budget_measure(j, at, examples, m))
 		return false;
-	if (*m > asked) {
+	if (m->bound > asked) {
 		h->failed = fmin(h->failed, target);
 		return true;
 	}
@@ -100,7 +99,8 @@ by_measuring(struct budget_job *j, struct budget *b, int most, struct role_set *
 	const double asked = b->asked;
 	struct hunt h = { .failed = INFINITY };
 	struct role_set strict, at, last = { { 0 } };
-	double m = 0, target = asked;
+	struct measured m = { .error = 0 };
+	double target = asked;
 	budget_strictest(j, &strict);
 	for (int k = 0; k < most && target > 0; k++) {
 		if (!budget_cheapest(j, target, &at))
@@ -110,16 +110,17 @@ by_measuring(struct budget_job *j, struct budget *b, int most, struct role_set *
 		last = at;
 		if (!consider(j, &h, &at, b->examples, &m))
 			return false;
-		if (m > asked && !memcmp(&at, &strict, sizeof at))
+		if (m.bound > asked && !memcmp(&at, &strict, sizeof at))
 			break;
-		target = next_target(&h, m > asked ? budget_estimate(j, &at) : fmax(target, budget_estimate(j, &at)), m, asked);
+		target = next_target(&h, m.bound > asked ? budget_estimate(j, &at) : fmax(target, budget_estimate(j, &at)), m.bound, asked);
 	}
 	if (!h.have && memcmp(&at, &strict, sizeof at) && !consider(j, &h, &strict, b->examples, &m))
 		return false;
 	if (!h.have)
-		return unreachable(j, &strict, m, true);
+		return unreachable(j, &strict, m.bound, true);
 	*to = h.best;
-	b->measured = h.error;
+	b->measured = h.error.error;
+	b->bound = h.error.bound;
 	return true;
 }
 
@@ -174,9 +175,10 @@ choose_bits(struct budget_job *j)
 	const double ms = budget_try(j, &j->table, NULL, NULL)->run_ms, fit = fmin(fmin(floor(MEASURE_MS / ms), MOST_EXAMPLES), (double)j->ex.count);
 	if (ms <= RUN_MS) {
 		b->examples = fit < 1 ? 1 : (int)fit;
-		b->table_measured = budget_measure(j, &j->table, b->examples);
-		if (b->table_measured < 0)
+		struct measured m;
+		if (!budget_measure(j, &j->table, b->examples, &m))
 			return false;
+		b->table_measured = m.error;
 	}
 	const double most = fmin(MOST_MEASURES, ALL_MS / (ms * fmax(b->examples, 1)));
 	if (!(b->examples ? by_measuring(j, b, (int)most, &at) : by_model(j, b, &at)))
@@ -188,18 +190,36 @@ choose_bits(struct budget_job *j)
 	return true;
 }
 
+/* Outputs that are numbers; of a program that has none, what its indices rank. */
+static void
+add_outputs(struct budget_job *j, bool ranked)
+{
+	struct prog *p = j->p;
+	for (int k = 0; k < p->nout; k++) {
+		const struct val *v = p->out[k];
+		if (ranked)
+			v = v->def && v->def->op == OP_argmax ? v->def->in[0] : NULL;
+		for (int i = 0; v && v->dtype == DT_F32 && !v->data && i < p->nvals; i++)
+			if (p->vals[i] == v) {
+				j->port[j->nout] = k;
+				j->out[j->nout++] = i;
+			}
+	}
+	j->ranked = ranked;
+}
+
 static bool
 find_outputs(struct budget_job *j)
 {
 	struct prog *p = j->p;
 	j->out = arena_alloc(j->a, (size_t)(p->nout + 1) * sizeof *j->out);
-	for (int k = 0; k < p->nout; k++)
-		for (int i = 0; i < p->nvals; i++)
-			if (p->vals[i] == p->out[k] && p->out[k]->dtype == DT_F32 && !p->out[k]->data)
-				j->out[j->nout++] = i;
+	j->port = arena_alloc(j->a, (size_t)(p->nout + 1) * sizeof *j->port);
+	add_outputs(j, false);
+	if (!j->nout)
+		add_outputs(j, true);
 	if (!j->nout) {
-		diag_error(p->diag, NULL, "max-error", "no output of the program is a number that can be nearly right; --max-error has no meaning");
-		diag_hint(p->diag, "with --argmax outputs are indices: leave out one of the two");
+		diag_error(p->diag, NULL, "max-error", "no output of the program is a number that can be nearly right: --max-error has no meaning");
+		diag_hint(p->diag, "leave it out");
 	}
 	return j->nout > 0;
 }

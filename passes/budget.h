@@ -16,6 +16,7 @@ struct budget {
 	double asked;                    /* relative errors: rms(program - float) / rms(float), the worst output */
 	double estimated, fixed;         /* of the model with these bits; the part that bits do not change */
 	double measured;                 /* in the simulator; < 0: not run, the program is too large */
+	double bound;                    /* with two standard errors of its square, so that other inputs keep it, too; this is at most `asked` */
 	double table_measured;           /* with the bits of the table; < 0 likewise */
 	int examples, probes;            /* of the calibration data: measured, and used for the model */
 	int trials, runs;                /* programs that were made and costed; float runs of the model */

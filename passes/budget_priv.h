@@ -36,7 +36,9 @@ struct budget_job {
 	int64_t steps;                   /* of all programs that were made */
 
 	struct examples ex;
-	int nout, *out;                  /* outputs that count, by place in p->vals */
+	int nout, *out;                  /* numbers that count, by place in p->vals: outputs */
+	int *port;                       /* which output that is, by place in p->out */
+	bool ranked;                     /* all outputs are indices of largest elements: what is ranked counts */
 	float ***want;                   /* by example and output: float results, once they were asked for */
 	double *fixed;                   /* by output: squared relative error that bits do not change */
 	struct source *source; int nsource;
@@ -63,6 +65,8 @@ float **budget_float(struct budget_job *, int64_t example);                     
 int64_t budget_pick(const struct budget_job *, int k, int of);                    /* the k-th of `of` examples, spread over all */
 double budget_elements(const struct budget_job *, int k);
 
-/* budget_run.c: the relative error in the simulator over `examples` examples.  < 0: an error was reported. */
-double budget_measure(struct budget_job *, const struct role_set *, int examples);
+/* budget_run.c: the relative error in the simulator over `examples` examples; bound: two standard errors of its square more, what
+ * other inputs of the kind should keep (one example: the same).  False: an error was reported. */
+struct measured { double error, bound; };
+bool budget_measure(struct budget_job *, const struct role_set *, int examples, struct measured *);
 #endif

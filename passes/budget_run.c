@@ -7,13 +7,21 @@
 #include "passes/budget_priv.h"
 #include "passes/exec_priv.h"
 
-struct squares { double error, size; };
+enum { STANDARD_ERRORS = 2 };
 
-/* The program with its weights, to the end; false: an error was reported. */
+struct squares { double error, size, of_errors; };   /* sums over examples: squares of errors, of results; squares of an example's error */
+
+/* The program with its weights, to the end; what is ranked becomes the output, in the format that it has otherwise.  False: an
+ * error was reported. */
 static bool
-compile(struct budget_job *j, struct trial_copy *copy, const struct role_set *at)
+compile(struct budget_job *j, struct trial_copy *copy, const struct role_set *bits)
 {
-	budget_copy_start(j, copy, at);
+	struct role_set at = *bits;
+	if (j->ranked)
+		at.bits[ROLE_output] = at.bits[ROLE_stream];
+	budget_copy_start(j, copy, &at);
+	for (int k = 0; j->ranked && k < j->nout; k++)
+		copy->p->out[j->port[k]] = copy->p->vals[j->out[k]];
 	for (int k = 0; k < j->p->nvals; k++)
 		copy->p->vals[k]->absent = j->p->vals[k]->absent;
 	return run_passes_after(copy->p, "budget", &j->opt, NULL) && !diag_errors(copy->d);
@@ -28,24 +36,17 @@ buffers(struct arena *a, const struct suf_tensor *t, uint32_t n)
 	return list;
 }
 
-/* The output of the program that is output k of those that count. */
-static uint32_t
-output_of(const struct budget_job *j, int k)
-{
-	uint32_t i = 0;
-	while (j->p->out[i] != j->p->vals[j->out[k]])
-		i++;
-	return i;
-}
-
 static void
 compare(const struct suf_tensor *t, const uint64_t *got, const float *want, struct squares *s)
 {
+	double error = 0;
 	for (uint64_t i = 0, n = exec_wire_count(t); i < n; i++) {
 		const double x = ldexp((double)exec_signed(got[i], t->bits), -t->frac), d = x - (double)want[i];
-		s->error += d * d;
+		error += d * d;
 		s->size += (double)want[i] * (double)want[i];
 	}
+	s->error += error;
+	s->of_errors += error * error;
 }
 
 static bool
@@ -63,20 +64,31 @@ one_example(struct budget_job *j, struct prog *p, struct exec *e, int64_t exampl
 		diag_error(p->diag, NULL, "run-failed", "%s", text);
 		ok = false;
 	}
-	for (int k = 0; ok && k < j->nout; k++) {
-		const uint32_t i = output_of(j, k);
-		compare(&sp->output[i], out[i], want[k], &s[k]);
-	}
+	for (int k = 0; ok && k < j->nout; k++)
+		compare(&sp->output[j->port[k]], out[j->port[k]], want[k], &s[k]);
 	arena_free(mem);
 	return ok;
 }
 
-double
-budget_measure(struct budget_job *j, const struct role_set *at, int examples)
+/* The output that is worst. */
+static struct measured
+worst(const struct budget_job *j, const struct squares *s, int examples)
+{
+	struct measured m = { .error = 0 };
+	for (int k = 0; k < j->nout; k++) {
+		const double n = examples, variance = n > 1 ? fmax(s[k].of_errors - s[k].error * s[k].error / n, 0) * n / (n - 1) : 0; /* of the sum */
+		const double size = s[k].size > 0 ? s[k].size : 1, bound = s[k].error + STANDARD_ERRORS * sqrt(variance);
+		m.error = fmax(m.error, sqrt(s[k].error / size));
+		m.bound = fmax(m.bound, sqrt(bound / size));
+	}
+	return m;
+}
+
+bool
+budget_measure(struct budget_job *j, const struct role_set *at, int examples, struct measured *m)
 {
 	struct squares *s = arena_alloc(j->a, (size_t)(j->nout + 1) * sizeof *s);
 	struct trial_copy copy;
-	double worst = 0;
 	bool ok = compile(j, &copy, at);
 	if (ok) {
 		struct exec *e = exec_new(copy.p);
@@ -88,9 +100,8 @@ budget_measure(struct budget_job *j, const struct role_set *at, int examples)
 	if (!ok) {
 		if (!diag_errors(j->p->diag))
 			diag_error(j->p->diag, NULL, "max-error", "the program could not be simulated: %s", why);
-		return -1;
+		return false;
 	}
-	for (int k = 0; k < j->nout; k++)
-		worst = fmax(worst, s[k].size > 0 ? s[k].error / s[k].size : s[k].error);
-	return sqrt(worst);
+	*m = worst(j, s, examples);
+	return true;
 }

@@ -124,8 +124,8 @@ keeps(void **state)
 			print_message("%s, at most %g: estimated %.4f, measured %.4f on %d, fresh %.4f; %d bits, %llu bytes (usual bits: %.4f, %llu)\n", model[kind], asked[k],
 			              b->estimated, b->measured, b->examples, fresh, all_bits(b), (unsigned long long)sent(r.p), b->table_measured,
 			              (unsigned long long)b->table.comm);
-			assert_true(b->measured > 0.7 * asked[k] && b->measured <= asked[k]);
-			assert_true(fresh <= 1.5 * asked[k]);
+			assert_true(b->measured > 0.7 * asked[k] && b->measured <= b->bound && b->bound <= asked[k]);
+			assert_true(fresh <= 1.1 * asked[k]);
 			assert_true(b->estimated > asked[k] / 3 && b->estimated < 2 * asked[k]); /* the model is no guess */
 			assert_true(sent(r.p) == b->chosen.comm && sent(r.p) > bytes && all_bits(b) > bits);
 			assert_true(asked[k] < b->table_measured || sent(r.p) < b->table.comm);
