@@ -32,9 +32,10 @@ put_program(FILE *to, const char *name, const struct measure *m, double error, b
 const char *
 budget_basis(struct arena *a, const struct budget *b)
 {
+	const char *margin = b->examples > 1 ? arena_printf(a, ", %.3g with two standard errors", b->bound) : "";
 	return b->measured < 0 ? arena_printf(a, "estimated %.3g, not measured: the program is too large for the simulator within this compilation", b->estimated)
-		: arena_printf(a, "measured %.3g in the simulator on %d calibration example%s, %.3g with two standard errors (estimated %.3g)", b->measured, b->examples,
-		               b->examples == 1 ? "" : "s", b->bound, b->estimated);
+		: arena_printf(a, "measured %.3g in the simulator on %d calibration example%s%s (estimated %.3g)", b->measured, b->examples,
+		               b->examples == 1 ? "" : "s", margin, b->estimated);
 }
 
 void

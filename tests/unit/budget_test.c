@@ -14,6 +14,7 @@
 #include "ir_text.h"
 #include "passes/budget.h"
 #include "passes/exec.h"
+#include "passes/machine.h"
 #include "passes/precision.h"
 #include "stacks.h"
 
@@ -134,6 +135,44 @@ keeps(void **state)
 			end(&r);
 		}
 	}
+}
+
+/* A machine on which everything is too large for the simulator. */
+static bool slow;
+void __real_machine_reference(struct machine *);
+void __wrap_machine_reference(struct machine *);
+
+void
+__wrap_machine_reference(struct machine *m)
+{
+	__real_machine_reference(m);
+	for (int k = 0; k < SUF_NSTEP && slow; k++)
+		m->deal[k].fixed += 1e9;
+}
+
+/* The model alone keeps the error, too; what it cannot keep is refused. */
+static void
+large(void **state)
+{
+	(void)state;
+	slow = true;
+	for (int kind = 0; kind < 3; kind++) {
+		struct run r;
+		compiled(&r, kind, 0.004, "compact");
+		const double fresh = fresh_error(&r, kind);
+		print_message("%s, the model alone: estimated %.4f, fresh %.4f\n", model[kind], r.p->budget->estimated, fresh);
+		assert_true(r.p->budget->measured < 0 && r.p->budget->examples == 0 && r.p->budget->estimated <= 0.004);
+		assert_true(fresh > 0.001 && fresh <= 0.004);
+		assert_true(sent(r.p) < r.p->budget->table.comm);
+		end(&r);
+	}
+	struct run r;
+	start(&r, 0, 1e-6, "compact");
+	assert_false(run_passes(r.p, &r.opt, stdout));
+	fflush(r.to);
+	assert_non_null(strstr(r.log, "estimated, with the most fraction bits"));
+	end(&r);
+	slow = false;
 }
 
 static void
@@ -279,7 +318,7 @@ remove_data(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(keeps), cmocka_unit_test(repeats), cmocka_unit_test(default_stays), cmocka_unit_test(in_text),
+	const struct CMUnitTest tests[] = { cmocka_unit_test(keeps), cmocka_unit_test(large), cmocka_unit_test(repeats), cmocka_unit_test(default_stays), cmocka_unit_test(in_text),
 	                                    cmocka_unit_test(refuses) };
 	return cmocka_run_group_tests(tests, make_data, remove_data);
 }
