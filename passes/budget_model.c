@@ -71,13 +71,17 @@ on_result(void *arg, int value, void *data)
 		x[i] = (float)((double)x[i] * (1 + wide * noise(b, value, i)));
 }
 
+/* Factors that the reader applies itself are rounded with their elements, as quantize_weight does. */
 static const float *
 rounded(const struct val *v, const float *x, int frac, struct arena *scratch)
 {
+	const bool raw = v->factor && x == v->data;
 	const int64_t n = ir_count(v);
 	float *to = arena_alloc(scratch, (size_t)n * sizeof *to);
-	for (int64_t i = 0; i < n; i++)
-		to[i] = (float)ldexp(rint(ldexp((double)x[i], frac)), -frac);
+	for (int64_t i = 0; i < n; i++) {
+		const double factor = raw ? ir_elem(v->factor, i / v->factor_step % ir_count(v->factor)) : 1;
+		to[i] = factor != 0 ? (float)(ldexp(rint(ldexp((double)x[i] * factor, frac)), -frac) / factor) : x[i];
+	}
 	return to;
 }
 
