@@ -55,7 +55,7 @@ choose_names(struct c_file *c)
 		if (count[f] > count[c->names.frac])
 			c->names.frac = f;
 	c->names.tables = &c->tables;
-	c->names.public_weights = c->p->public_weights;
+	c->names.public_weights = c->p->weights == WEIGHTS_PUBLIC;
 }
 
 /* ---- the head --------------------------------------------------------------- */
@@ -76,7 +76,7 @@ emit_head(struct c_file *c)
 	        " */\n"
 	        "#include \"suf.h\"\n\n",
 	     "version", SUFC_VERSION, "name", emit_comment(e, c->p->name), "gates", gates_label(c->p),
-	     "who", c->p->public_weights ? "everybody" : "neither party", "ring", emit_number(e, c->names.ring),
+	     "who", c->p->weights == WEIGHTS_PUBLIC ? "everybody" : c->p->weights == WEIGHTS_OWNER ? "party 0" : "neither party", "ring", emit_number(e, c->names.ring),
 	     "steps", emit_number(e, (int64_t)cost.steps), "rounds", emit_number(e, c->p->nrounds), "keya", emit_number(e, (int64_t)cost.total.key[0]),
 	     "keyb", emit_number(e, (int64_t)cost.total.key[1]), "senta", emit_number(e, (int64_t)cost.total.sent[0]),
 	     "sentb", emit_number(e, (int64_t)cost.total.sent[1]), "build", c->job->build_line ? emit_comment(e, c->job->build_line) : "with libsuf", NULL);
@@ -320,7 +320,7 @@ emit_program(struct c_file *c)
 		emit(e, "\n#include \"$base.h\"\n", "base", emit_basename(e, c->job->path, ".c"), NULL);
 	emit(e, "\n$storage struct suf_program $symbol = {\n\t.name = $name, .gates = $gates, .weights = $weights,\n\t.hash = {",
 	     "storage", c->job->lib ? "const" : "static const", "symbol", c->job->lib ? symbol(c) : "program", "name", emit_string(e, c->p->name),
-	     "gates", emit_string(e, gates_label(c->p)), "weights", emit_string(e, weights_label(c->p)), NULL);
+	     "gates", emit_string(e, gates_label(c->p)), "weights", emit_string(e, weights_label(c->p->weights)), NULL);
 	for (int k = 0; k < 32; k++)
 		fprintf(e->to, "%s0x%02x,", k % 16 ? " " : "\n\t\t", c->job->hash[k]);
 	emit(e, "\n\t},\n\t.wire_elems = $wire, .output_to = $to, .nrounds = $rounds,\n\t$in,\n\t$out,\n\t$weight,\n"

@@ -43,8 +43,7 @@ put(struct suf_weights_writer *w, const struct val *v, char *text)
 		snprintf(text, SUF_TEXT, "out of memory for the %lld elements of '%s'", (long long)count, v->name);
 		return SUF_ENOMEM;
 	}
-	for (int64_t i = 0; i < count; i++)
-		word[i] = quantize_weight(v, i);
+	quantize_weights(v, word);
 	enum suf_err err = suf_weights_writer_put(w, word, (uint64_t)count, text);
 	free(word);
 	return err;

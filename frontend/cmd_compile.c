@@ -171,6 +171,8 @@ say_done(const struct prog *p, const struct compile *c, const char *weights)
 	printf("%s, %s\n", c->out, weights);
 	printf("per run: %d rounds, %s sent by both parties, keys of %s and %s\n", p->nrounds, report_bytes(cost.total.sent[0] + cost.total.sent[1], sent),
 	       report_bytes(cost.total.key[0], a), report_bytes(cost.total.key[1], b));
+	if (cost.total.offline)
+		printf("         before it goes online: %s from party 1 to party 0, the same for all inputs\n", report_bytes(cost.total.offline, sent));
 }
 
 static int

@@ -41,7 +41,7 @@ bool
 compare_init(struct comparison *c, const struct options *opt, int argc, char **argv)
 {
 	struct network own = { .gbps = 0 };
-	*c = (struct comparison){ .arena = arena_new(), .output_to = opt->output_to, .public_weights = opt->weights == WEIGHTS_PUBLIC, .only = -1 };
+	*c = (struct comparison){ .arena = arena_new(), .output_to = opt->output_to, .weights = opt->weights, .only = -1 };
 	c->model = opt->model ? opt->model : "";
 	c->command = command_line(c->arena, argc, argv);
 	network_parse("lan", &c->net[0]);
@@ -134,7 +134,7 @@ compare_add(struct comparison *c, struct prog *p, const struct options *opt, con
 	struct strategy *s = new_strategy(c);
 	struct options first = *opt;
 	*s = (struct strategy){ .nnode = 0 };
-	c->public_weights = p->public_weights;
+	c->weights = p->weights;
 	if (p->stage < STAGE_GATE) {
 		first.stop_after = "bind";
 		if (!run_passes(p, &first, stdout))
@@ -167,7 +167,7 @@ compare_add(struct comparison *c, struct prog *p, const struct options *opt, con
 const char *
 compare_setting(const struct comparison *c)
 {
-	return arena_printf(c->arena, "weights %s, output to %s", weights_words(c->public_weights),
+	return arena_printf(c->arena, "weights %s, output to %s", weights_words(c->weights),
 	                    c->output_to == 1 ? "party 1" : c->output_to == 0 ? "party 0" : "both parties");
 }
 

@@ -43,7 +43,7 @@ struct comparison {
 	struct arena *arena;             /* owns what strategies point to */
 	const char *model, *command;     /* path; the command line again */
 	int output_to;
-	bool public_weights;
+	enum weights_mode weights;
 	struct machine machine;
 	struct network net[COMPARE_NETWORKS]; int nnet;
 	int only;                        /* the table shows this network only; -1: all */

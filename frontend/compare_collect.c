@@ -68,6 +68,7 @@ add_row(struct cost_row *to, const struct cost_row *from)
 		to->mul_adds[k] += from->mul_adds[k];
 	}
 	to->client_key += from->client_key;
+	to->offline += from->offline;
 	to->words += from->words;
 	to->rounds += from->rounds;
 }
@@ -75,7 +76,7 @@ add_row(struct cost_row *to, const struct cost_row *from)
 static struct cost_row
 row_of(const struct suf_cost *c)
 {
-	return (struct cost_row){ .key = { c->key[0], c->key[1] }, .client_key = c->client_key, .sent = { c->sent[0], c->sent[1] }, .words = c->words,
+	return (struct cost_row){ .key = { c->key[0], c->key[1] }, .client_key = c->client_key, .sent = { c->sent[0], c->sent[1] }, .offline = c->offline, .words = c->words,
 	                          .prg = { c->prg[0], c->prg[1], c->prg[2] }, .mul_adds = { c->mul_adds[0], c->mul_adds[1], c->mul_adds[2] } };
 }
 

@@ -23,7 +23,8 @@ head(const struct comparison *c, FILE *to)
 		fputs(".</p>\n", to);
 	}
 	fprintf(to, "<p>Two computers, <b>party 0</b> and <b>party 1</b>, run this model together so that neither of them sees the question%s. ",
-	        c->public_weights ? "; the weights of the model are public" : ", and neither sees the weights of the model");
+	        c->weights == WEIGHTS_PUBLIC ? "; the weights of the model are public" :
+	        c->weights == WEIGHTS_OWNER ? " but the one who asks it, party 1. Party 0 owns the model, and party 1 does not see its weights" : ", and neither sees the weights of the model");
 	fprintf(to, "%s. This page says what that takes.</p>\n",
 	        c->output_to == 1 ? "Party 1 gets the answer" : c->output_to == 0 ? "Party 0 gets the answer" : "Both get the answer");
 }
@@ -40,13 +41,15 @@ explain(const struct comparison *c, FILE *to)
 	fprintf(to, "<li><b>1. Before: keys</b><p>A third computer, the <b>dealer</b>, makes two files of random-looking numbers, one for each party: the <b>keys</b>, %s and %s. "
 	        "They hold what comparisons and table look-ups on hidden numbers need. The dealer sees %s, so keys can be made hours ahead. "
 	        "Each pair of keys is good for one answer and is then destroyed.</p></li>\n",
-	        unit_bytes((double)t->key[0], a), unit_bytes((double)t->key[1], b), c->public_weights ? "no questions" : "neither questions nor weights");
-	fputs(c->public_weights ? "<li><b>2. Once: weights</b><p>Dealer and parties have the weights as they are.</p></li>\n" :
+	        unit_bytes((double)t->key[0], a), unit_bytes((double)t->key[1], b), c->weights == WEIGHTS_PUBLIC ? "no questions" : "neither questions nor weights");
+	fputs(c->weights == WEIGHTS_PUBLIC ? "<li><b>2. Once: weights</b><p>Dealer and parties have the weights as they are.</p></li>\n" :
+	      c->weights == WEIGHTS_OWNER ? "<li><b>2. Once: weights</b><p>Party 0 adds a random number, a <b>mask</b>, to every weight and gives the result to party 1. "
+	      "It looks like noise there and serves all runs.</p></li>\n" :
 	      "<li><b>2. Once: weights</b><p>The owner of the model adds a random number, a <b>mask</b>, to every weight and gives the result to both parties. "
 	      "It looks like noise to them and serves all runs.</p></li>\n", to);
 	fprintf(to, "<li><b>3. For each question: rounds</b><p>The question is masked%s. Both parties compute on masked numbers. After a product, a comparison or a look-up "
 	        "each of them holds one half of the result, with a fresh mask on it; to go on they send each other their halves and wait. One such exchange is a <b>round</b>. "
-	        "An answer takes %u rounds, in which a party sends and receives %s.</p></li>\n", c->public_weights ? "" : ", too", t->rounds, unit_bytes((double)(t->sent[0] + t->sent[1]), a));
+	        "An answer takes %u rounds, in which a party sends and receives %s.</p></li>\n", c->weights == WEIGHTS_MASKED ? ", too" : "", t->rounds, unit_bytes((double)(t->sent[0] + t->sent[1]), a));
 	fputs("</ol>\n<p>So three things limit how fast answers come: how fast the parties compute, how many bytes the line carries in a second, and how long a message "
 	      "is on its way: no round is shorter than that, however fast the line.</p>\n"
 	      "<p>Why this is private: whatever is sent carries a mask that the receiver does not know, so it looks like noise. "

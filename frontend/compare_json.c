@@ -36,6 +36,7 @@ static void
 set_row(json_t *to, const struct cost_row *r)
 {
 	json_object_set_new(to, "comm_bytes", number(r->sent[0] + r->sent[1]));
+	json_object_set_new(to, "offline_comm_bytes", number(r->offline));
 	json_object_set_new(to, "key_bytes", pair(r->key));
 	json_object_set_new(to, "sent_bytes", pair(r->sent));
 	json_object_set_new(to, "prg_calls", json_pack("[ooo]", number(r->prg[0]), number(r->prg[1]), number(r->prg[2])));

@@ -83,6 +83,7 @@ static double get_key(const struct strategy *s, int party) { return (double)s->c
 static double get_client_key(const struct strategy *s, int arg) { (void)arg; return (double)s->cost.total.client_key; }
 static double get_words(const struct strategy *s, int arg) { (void)arg; return (double)s->cost.total.words; }
 static double get_comm(const struct strategy *s, int arg) { (void)arg; return (double)(s->cost.total.sent[0] + s->cost.total.sent[1]); }
+static double get_offline(const struct strategy *s, int arg) { (void)arg; return (double)s->cost.total.offline; }
 static double get_sent(const struct strategy *s, int party) { return (double)s->cost.total.sent[party]; }
 static double get_rounds(const struct strategy *s, int arg) { (void)arg; return s->cost.total.rounds; }
 static double get_prg(const struct strategy *s, int role) { return (double)s->cost.total.prg[role]; }
@@ -108,6 +109,8 @@ totals(const struct table *t)
 	row(t, "sent + received by a party", get_comm, 0, published_comm, unit_bytes);
 	row(t, "  sent by party 0", get_sent, 0, NULL, unit_bytes);
 	row(t, "  sent by party 1", get_sent, 1, NULL, unit_bytes);
+	if (t->c->weights == WEIGHTS_OWNER)
+		row(t, "  before, by party 1", get_offline, 0, NULL, unit_bytes);
 	row(t, "rounds", get_rounds, 0, NULL, whole);
 	row(t, "AES calls of the dealer", get_prg, SUF_DEALER, NULL, unit_count);
 	row(t, "  of party 0", get_prg, SUF_P0, NULL, unit_count);
@@ -234,7 +237,7 @@ beside(FILE *to, const char *what, double have, double bound, double aim)
 static void
 goals(const struct comparison *c, FILE *to)
 {
-	const struct goal *g = c->known && !c->shape.more ? goal_find(c->known->name, c->shape.seq, c->public_weights) : NULL;
+	const struct goal *g = c->known && !c->shape.more ? goal_find(c->known->name, c->shape.seq, c->weights) : NULL;
 	for (int k = 0; g && k < c->n; k++) {
 		const struct cost_row *t = &c->v[k].cost.total;
 		if (strcmp(c->v[k].gates, "compact") && strcmp(c->v[k].gates, "auto"))

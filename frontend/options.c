@@ -17,7 +17,7 @@ enum { KEY_SHAPE = 0x100, KEY_DIM, KEY_WEIGHTS, KEY_OUTPUT_TO, KEY_GATES, KEY_RI
 static const struct argp_option options[] = {
 	{ "shape", KEY_SHAPE, "NAME=1x128", 0, "Bind the shape of an input (repeatable)", 1 },
 	{ "dim", KEY_DIM, "SYMBOL=128", 0, "Bind a symbolic dimension (repeatable)", 1 },
-	{ "weights", KEY_WEIGHTS, "SETTING", 0, "Who may know the weights: masked (neither party; default) or public (everybody, the dealer too; the input alone is private)", 2 },
+	{ "weights", KEY_WEIGHTS, "SETTING", 0, "Who may know the weights: masked (neither party; default), owner (party 0) or public (everybody, the dealer too; the input alone is private)", 2 },
 	{ "output-to", KEY_OUTPUT_TO, "PARTY", 0, "Who gets the outputs: 0, 1 or both; default 1", 2 },
 	{ "gates", KEY_GATES, "SET", 0, "Gate set (--list-gates), auto (default), or a file that says which gate does what (docs/costs.md)", 2 },
 	{ "descriptor", KEY_DESCRIPTOR, "FILE", 0, "A function that the model uses, as sufc fit writes it (docs/suf.md; repeatable)", 2 },
@@ -94,9 +94,9 @@ set_weights(struct argp_state *state, struct common *c, const char *arg)
 	else if (!strcmp(arg, "public"))
 		c->opt.weights = WEIGHTS_PUBLIC;
 	else if (!strcmp(arg, "owner"))
-		argp_error(state, "--weights=%s is not in this version; supported: masked (neither party knows the weights), public (everybody knows them)", arg);
+		c->opt.weights = WEIGHTS_OWNER;
 	else
-		argp_error(state, "--weights: expected masked or public, found '%s'", arg);
+		argp_error(state, "--weights: expected masked, owner or public, found '%s'", arg);
 }
 
 /* The sets, for messages; text: at least 128 bytes. */

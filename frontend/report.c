@@ -51,6 +51,8 @@ report_cost(const struct prog *p, FILE *to)
 	for (int k = 0; k < c.nklass; k++)
 		cost_row(to, c.klass[k].klass, &c.klass[k]);
 	cost_row(to, "total", &c.total);
+	if (c.total.offline)
+		fprintf(to, "offline    %llu bytes from party 1 to party 0, the same for all inputs, sent before the run goes online\n", (unsigned long long)c.total.offline);
 	role_rows(to, &c);
 }
 
@@ -117,7 +119,7 @@ report_text(const struct prog *p, FILE *to)
 {
 	const struct options *o = p->opt;
 	fprintf(to, "model      %s\ngates      %s\nweights    %s\noutput to  %s\nrings      up to %d bits\n",
-	        o && o->model ? o->model : p->name, gates_label(p), weights_words(p->public_weights),
+	        o && o->model ? o->model : p->name, gates_label(p), weights_words(p->weights),
 	        !o || o->output_to == 1 ? "party 1" : o->output_to == 0 ? "party 0" : "both parties", report_ring(p));
 	report_cost(p, to);
 	if (p->choice)

@@ -31,9 +31,9 @@ cost_json(const struct prog *p)
 	for (int k = 0; k < c.nklass; k++)
 		json_object_set_new(classes, c.klass[k].klass, class_json(&c.klass[k]));
 	const struct cost_row *t = &c.total;
-	return json_pack("{ss ss si so so si so so so so so so so}",
-		"gates", gates_label(p), "weights", weights_label(p), "ring_bits", report_ring(p),
-		"rounds", number(t->rounds), "comm_bytes", number(t->sent[0] + t->sent[1]), "offline_comm_bytes", 0,
+	return json_pack("{ss ss si so so so so so so so so so so}",
+		"gates", gates_label(p), "weights", weights_label(p->weights), "ring_bits", report_ring(p),
+		"rounds", number(t->rounds), "comm_bytes", number(t->sent[0] + t->sent[1]), "offline_comm_bytes", number(t->offline),
 		"key_bytes", pair(t->key), "sent_bytes", pair(t->sent),
 		"prg_calls", json_pack("[ooo]", number(t->prg[0]), number(t->prg[1]), number(t->prg[2])),
 		"mul_adds", pair(t->mul_adds + 1), "peak_bytes", pair(c.peak), "unpacked_key_bytes", number(t->words), "classes", classes);

@@ -17,7 +17,7 @@ ir_new(const char *name, const struct options *opt, struct diag *diag)
 	struct store *st = arena_alloc(a, sizeof *st);
 	st->name_size = 1024;
 	st->name = arena_alloc(a, st->name_size * sizeof *st->name);
-	st->prog = (struct prog){ .name = arena_strdup(a, name), .stage = STAGE_FLOAT, .opt = opt, .public_weights = opt && opt->weights == WEIGHTS_PUBLIC,
+	st->prog = (struct prog){ .name = arena_strdup(a, name), .stage = STAGE_FLOAT, .opt = opt, .weights = opt ? opt->weights : WEIGHTS_MASKED,
 	                          .arena = a, .diag = diag, .next_id = 1 };
 	return &st->prog;
 }
@@ -485,18 +485,25 @@ ir_elem(const struct val *v, int64_t i)
 }
 
 void
-ir_floats(const struct val *v, float *to)
+ir_floats_part(const struct val *v, int64_t first, int64_t n, float *to)
 {
-	const int64_t n = ir_count(v), factors = v->factor ? ir_count(v->factor) : 0;
+	const int64_t factors = v->factor ? ir_count(v->factor) : 0, end = first + n;
 	if (v->dtype != DT_F32)
 		BUG("'%s' has no floats", v->name);
 	if (!v->factor && n)
-		memcpy(to, v->data, (size_t)n * sizeof *to);
+		memcpy(to, (const float *)v->data + first, (size_t)n * sizeof *to);
 	if (!v->factor)
 		return;
-	for (int64_t i = 0, at = 0; i < n; at = at + 1 == factors ? 0 : at + 1)
-		for (const int64_t end = i + v->factor_step < n ? i + v->factor_step : n; i < end; i++)
-			to[i] = scaled(v, i, at);
+	int64_t at = first / v->factor_step % factors, next = (first / v->factor_step + 1) * v->factor_step;
+	for (int64_t i = first; i < end; next += v->factor_step, at = at + 1 == factors ? 0 : at + 1)
+		for (const int64_t stop = next < end ? next : end; i < stop; i++)
+			to[i - first] = scaled(v, i, at);
+}
+
+void
+ir_floats(const struct val *v, float *to)
+{
+	ir_floats_part(v, 0, ir_count(v), to);
 }
 
 bool

@@ -330,10 +330,10 @@ void
 check_bounds(struct checker *c, const struct node *n)
 {
 	switch (n->step->op) {
-	case SUF_lin: case SUF_mulc: case SUF_addc: case SUF_mul: case SUF_wscale: check_map(c, n); break;
+	case SUF_lin: case SUF_mulc: case SUF_addc: case SUF_mul: case SUF_wscale: case SUF_oscale: check_map(c, n); break;
 	case SUF_addx: check_map(c, n); check_factors(c, n); break;
 	case SUF_shiftmul: check_map(c, n); check_shifted(c, n, elems(n->out[0]), 2); break;
-	case SUF_matmul: case SUF_wmul: case SUF_wshare: check_mm(c, n); break;
+	case SUF_matmul: case SUF_wmul: case SUF_wshare: case SUF_omul: check_mm(c, n); break;
 	case SUF_row_sum: case SUF_row_lin: case SUF_row_diff: case SUF_row_next: case SUF_tril: case SUF_untril: case SUF_sqsum: case SUF_normsq: case SUF_normmul: check_rows(c, n); break;
 	case SUF_shiftsq: check_rows(c, n); check_shifted(c, n, elems(n->in[0]), 1); break;
 	case SUF_lutc: case SUF_selshift: case SUF_trunc: case SUF_sext: check_lengths(c, n); check_bits(c, n, 1, n->nin); break;

@@ -30,6 +30,8 @@ result_bits(const struct suf_step *s, int k, uint64_t *count)
 	return 0;
 }
 
+static bool takes_owned(const struct suf_step *s) { return s->op == SUF_omul || s->op == SUF_oscale; }
+
 static enum sec
 sec_of(enum step_form form)
 {
@@ -109,7 +111,7 @@ check_pads(struct checker *c, const struct node *n)
 {
 	const struct suf_step *s = n->step;
 	const uint32_t pad[2] = { s->pad_a, s->pad_b };
-	const bool product = s->op == SUF_matmul || s->op == SUF_mul || s->op == SUF_shiftmul;
+	const bool product = s->op == SUF_matmul || s->op == SUF_mul || s->op == SUF_shiftmul || takes_owned(s);
 	for (int k = 0; k < 2 && k < n->nin; k++) {
 		const struct node *maker = pad[k] ? ir_pads(n->in[k]) : NULL;
 		if (pad[k] && (!maker || maker->step->id != pad[k]))
@@ -127,7 +129,8 @@ check_protocol(struct checker *c, const struct node *n)
 	for (int k = 0; k < n->nin; k++) {
 		enum sec sec = n->in[k]->type.sec;
 		const enum sec want = sec_of(suf_operand_form(s, k));
-		bool weight = sec == SEC_WEIGHT && (((s->op == SUF_matmul || s->op == SUF_wshare) && k > 0) || ((s->op == SUF_mul || s->op == SUF_shiftmul) && k == 1));
+		bool weight = sec == SEC_WEIGHT && (((s->op == SUF_matmul || s->op == SUF_wshare || takes_owned(s)) && k > 0) ||
+		                                    ((s->op == SUF_mul || s->op == SUF_shiftmul) && k == 1));
 		if (sec != want && !weight)
 			check_fail(c, n, "operand '%s' is %s, expected %s", n->in[k]->name, ir_sec_name[sec], ir_sec_name[want]);
 	}
@@ -152,20 +155,21 @@ takes_public(const struct suf_step *s)
 	return s->op == SUF_wmul || s->op == SUF_wscale || s->op == SUF_wshare;
 }
 
-/* Factor and bias are weights, of as many bits as the result or more, and no secret. */
+/* Factor and bias are weights, of as many bits as the result or more, and known to whom the step needs them. */
 static void
-check_public(struct checker *c, const struct node *n)
+check_known(struct checker *c, const struct node *n)
 {
-	if (!c->p->public_weights)
-		check_fail(c, n, "a product with public weights in a program whose weights are masked");
+	const enum weights_mode want = takes_owned(n->step) ? WEIGHTS_OWNER : WEIGHTS_PUBLIC;
+	if (c->p->weights != want)
+		check_fail(c, n, "a product with weights of setting %s in a program of setting %s", ir_weights_name[want], ir_weights_name[c->p->weights]);
 	for (int k = 1; k < n->nin; k++)
 		if (n->in[k]->type.sec != SEC_WEIGHT || n->in[k]->type.bits < n->step->m)
 			check_fail(c, n, "operand '%s' is %s of %d bits, expected weight of %d or more", n->in[k]->name, ir_sec_name[n->in[k]->type.sec],
 			           n->in[k]->type.bits, n->step->m);
 	if (n->step->m > n->step->n)
 		check_fail(c, n, "a product of %d bits from an operand of %d", n->step->m, n->step->n);
-	if ((n->step->op == SUF_wshare) != n->step->define_last)
-		check_fail(c, n, "define_last=%d: the mask of a shared value times a matrix, and of no other such product, is more than the pads", n->step->define_last);
+	if ((n->step->op == SUF_wshare || takes_owned(n->step)) != n->step->define_last)
+		check_fail(c, n, "define_last=%d: the mask of a shared product, and of no other, is more than the pads", n->step->define_last);
 }
 
 /* wmul, wscale: local on a masked value. */
@@ -405,8 +409,10 @@ check_sched(struct checker *c)
 			check_public_local(c, n);
 		else
 			check_message(c, n);
-		if (takes_public(n->step))
-			check_public(c, n);
+		if (takes_public(n->step) || takes_owned(n->step))
+			check_known(c, n);
+		if (n->step->one_way && n->step->op != SUF_open)
+			check_fail(c, n, "one_way, but only an opening can be");
 		check_numbers(c, n);
 		check_views(c, n);
 		check_bounds(c, n);

@@ -28,6 +28,7 @@ enum dtype { DT_F32, DT_I64, DT_BOOL };
  * additive or XOR, never sent as they are; DEALER, the dealer alone knows it;
  * OWNED, one party knows it. */
 enum sec { SEC_PUBLIC, SEC_WEIGHT, SEC_SECRET, SEC_MASKED, SEC_SHARED, SEC_EXACT, SEC_DEALER, SEC_OWNED };
+enum weights_mode { WEIGHTS_MASKED, WEIGHTS_OWNER, WEIGHTS_PUBLIC }; /* who knows the weights: neither party, party 0, everybody */
 enum range_source { RANGE_NONE, RANGE_PROVEN, RANGE_CALIBRATED };
 
 struct type {
@@ -70,6 +71,7 @@ struct val {                 /* one tensor, defined once */
 	double row_sum;          /* largest |sum along the last axis| of calibration data; 0: none */
 	bool is_score, has_row_max; /* read by a softmax; row_max is known */
 	double row_max;          /* least maximum of a row that is read by a softmax, of calibration data */
+	const struct matrix *norms[2]; /* during pass ranges: of a constant matrix, and transposed; NULL: not known yet */
 	const char *why;         /* for the report: what its fraction bits and its ring follow from; NULL: the program's one format */
 	const void *data;        /* constants: float[], int64_t[] or bool[] by dtype (host order, may be mapped);
 	                            from stage RING on public ones are int64_t[], the ring's integers (dtype DT_I64); a weight
@@ -112,7 +114,7 @@ struct prog {                /* the one data structure every pass takes */
 	const struct choice *choice; /* what pass bind chose among several gates, and what else there was; NULL: no choice (passes/choose.h) */
 	uint32_t next_id;        /* next step id (labels of streams); starts at 1 */
 	bool joins;              /* SCHED, until pass join_open: it may move local steps before openings (a gate of another set than sigma is bound) */
-	bool public_weights;     /* everybody knows the weights, the dealer too: --weights=public */
+	enum weights_mode weights;   /* --weights */
 	bool mixed;              /* RING on: each value has its own format, for gates of the set compact */
 	const uint8_t *role_bits; int nrole_bits; /* FLOAT, from pass budget on: fraction bits by role of passes/precision.def; NULL: the table's */
 	const struct budget *budget; /* how --max-error chose them (passes/budget.h); NULL: it was not given */
@@ -184,6 +186,7 @@ bool ir_scalar_value(const struct val *, double *);             /* constant with
 struct node *ir_user(const struct prog *, const struct val *);  /* the only user; NULL if not exactly one or if an output */
 double ir_elem(const struct val *, int64_t i);                  /* element i of a constant, as double */
 void ir_floats(const struct val *, float *to);                  /* all elements of a F32 constant, its factors applied */
+void ir_floats_part(const struct val *, int64_t first, int64_t n, float *to); /* elements first to first + n - 1 of them */
 
 /* clone.c: a copy at any stage, with its own (younger) arena and diag.  Elements of constants, tables, names and places are the original's,
  * which has to live longer. */

@@ -392,13 +392,15 @@ definition(struct parser *ps)
 
 /* ---- the whole ------------------------------------------------------------ */
 
-/* Once there are steps they are for masked weights or for public ones, as the text says. */
+/* Once there are steps they are for weights of one setting, as the text says; before, --weights may say another one than masked. */
 static void
-weights_setting(struct parser *ps, bool written)
+weights_setting(struct parser *ps, enum weights_mode written)
 {
-	if (ps->p->stage == STAGE_SCHED && ps->p->public_weights && !written)
-		lex_fail(&ps->lx, "the program was made for masked weights: for --weights=public give the model");
-	ps->p->public_weights |= written;
+	const enum weights_mode asked = ps->p->weights;
+	if (ps->p->stage == STAGE_SCHED && asked != written && asked != WEIGHTS_MASKED)
+		lex_fail(&ps->lx, "the program was made for weights that are %s: for --weights=%s give the model", ir_weights_name[written], ir_weights_name[asked]);
+	if (ps->p->stage == STAGE_SCHED || asked == WEIGHTS_MASKED)
+		ps->p->weights = written;
 }
 
 /* Fraction bits by role, as pass budget left them. */
@@ -422,7 +424,7 @@ static void
 header(struct parser *ps, const struct options *opt)
 {
 	struct lexer *lx = &ps->lx;
-	bool public_weights = false;
+	enum weights_mode weights = WEIGHTS_MASKED;
 	lex_expect(lx, "sufc-ir");
 	if (lex_int(lx, 1, 1) != 1)
 		return;
@@ -443,10 +445,9 @@ header(struct parser *ps, const struct options *opt)
 			ps->p->next_id = (uint32_t)lex_int(lx, 0, UINT32_MAX);
 		else if (lex_accept(lx, "joins"))
 			ps->p->joins = true;
-		else if (lex_accept(lx, "weights")) {
-			lex_expect(lx, "public");
-			public_weights = true;
-		} else if (lex_accept(lx, "mixed"))
+		else if (lex_accept(lx, "weights"))
+			weights = (enum weights_mode)lex_one_of(lx, "who knows the weights (masked, owner, public)", ir_weights_name, 3);
+		else if (lex_accept(lx, "mixed"))
 			ps->p->mixed = true;
 		else if (lex_accept(lx, "roles"))
 			roles(ps);
@@ -457,7 +458,7 @@ header(struct parser *ps, const struct options *opt)
 		else
 			break;
 	}
-	weights_setting(ps, public_weights);
+	weights_setting(ps, weights);
 	if (lx->kind != T_END)
 		lex_take(lx, T_LINE, "the end of the line");
 }

@@ -12,6 +12,7 @@
 
 const char *const ir_stage_name[4] = { "FLOAT", "RING", "GATE", "SCHED" };
 const char *const ir_dtype_name[3] = { "f32", "i64", "bool" };
+const char *const ir_weights_name[3] = { "masked", "owner", "public" };
 const char *const ir_sec_name[8] = { "public", "weight", "secret", "masked", "shared", "exact", "dealer", "owned" };
 const char *const ir_range_name[3] = { "none", "proven", "calibrated" };
 
@@ -483,8 +484,8 @@ print(const struct prog *p, FILE *to, bool hashed)
 	}
 	if (p->next_id > 1)
 		fprintf(to, " next_id %u", p->next_id);
-	if (p->public_weights)
-		fputs(" weights public", to);
+	if (p->weights != WEIGHTS_MASKED)
+		fprintf(to, " weights %s", ir_weights_name[p->weights]);
 	if (p->mixed && p->stage != STAGE_SCHED)
 		fputs(" mixed", to);
 	put_roles(to, p);

@@ -7,7 +7,7 @@
 
 enum { IR_INLINE_MAX = 16 };            /* constants up to this size are printed in full */
 
-extern const char *const ir_stage_name[4], *const ir_dtype_name[3], *const ir_sec_name[8], *const ir_range_name[3];
+extern const char *const ir_stage_name[4], *const ir_dtype_name[3], *const ir_sec_name[8], *const ir_range_name[3], *const ir_weights_name[3];
 bool ir_bare_name(unsigned char c);     /* may stand in a name without quotes */
 size_t ir_data_bytes(const struct val *); /* size of a constant's data */
 void ir_sha256(const void *data, size_t bytes, uint8_t digest[32]);

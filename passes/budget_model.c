@@ -17,7 +17,7 @@
 enum { MOST_PROBES = 16, FIXED = -1, CLEAN = -2, ROPE_BITS = 9 };
 /* Half-widths of uniform noise in units of the last place: a rounding to nearest; one by shares, of standard deviation 1/2.
  * Then of gates: 1/sum of a softmax, 1/sigma of a norm, relative to the result, as deviations. */
-static const double nearest = 0.5, step = 0.866, soft_fixed = 0x1p-12, norm_fixed = 0x1p-12;
+static const double nearest = 0.5, step = 0.866, soft_fixed = 0x1p-12, norm_fixed = 0x1p-13;
 static const double most_work = 4e10;    /* multiply-adds of all float runs, half a minute */
 
 /* One float run: what gets noise. */
@@ -71,17 +71,15 @@ on_result(void *arg, int value, void *data)
 		x[i] = (float)((double)x[i] * (1 + wide * noise(b, value, i)));
 }
 
-/* Factors that the reader applies itself are rounded with their elements, as quantize_weight does. */
+/* With factors, which a reader applies to the elements of the weight itself alone. */
 static const float *
 rounded(const struct val *v, const float *x, int frac, struct arena *scratch)
 {
 	const bool raw = v->factor && x == v->data;
 	const int64_t n = ir_count(v);
 	float *to = arena_alloc(scratch, (size_t)n * sizeof *to);
-	for (int64_t i = 0; i < n; i++) {
-		const double factor = raw ? ir_elem(v->factor, i / v->factor_step % ir_count(v->factor)) : 1;
-		to[i] = factor != 0 ? (float)(ldexp(rint(ldexp((double)x[i] * factor, frac)), -frac) / factor) : x[i];
-	}
+	for (int64_t i = 0; i < n; i++)
+		to[i] = (float)ldexp(rint(ldexp(raw ? ir_elem(v, i) : (double)x[i], frac)), -frac);
 	return to;
 }
 

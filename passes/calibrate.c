@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 #include "passes/examples.h"
+#include "passes/float_eval.h"
+#include "passes/parallel.h"
 #include "passes/passes.h"
 #include "passes/range.h"
 
@@ -30,22 +32,63 @@ static double row_sum(const struct val *v, const float *x)
 	return most;
 }
 
-/* Rows of a softmax along the last axis, packed ones too. */
-static void row_maxima(const struct node *n, const float *x)
+/* Rows of a softmax along the last axis, packed ones too: the least of their maxima. */
+static double row_maxima(const struct node *n, const float *x)
 {
-	struct val *v = n->in[0];
+	const struct val *v = n->in[0];
 	const bool packed = n->op == OP_softmax_tril;
 	const int64_t rank = v->rank, axis = packed ? -1 : ir_int(n, ATTR_axis), count = ir_count(v);
+	double result = INFINITY;
 	if (!packed && (axis + rank) % rank != rank - 1)
-		return;
+		return result;
 	const int64_t rows = packed ? ir_int(n, ATTR_rows) : 1, first = packed ? ir_int_or(n, ATTR_past, 0) + 1 : range_last(v);
 	for (int64_t at = 0, row = 0; at < count; row = (row + 1) % rows) {
 		double most = -INFINITY;
 		for (const int64_t end = at + first + (packed ? row : 0); at < end; at++)
 			most = fmax(most, (double)x[at]);
-		v->row_max = v->has_row_max ? fmin(v->row_max, most) : most;
-		v->has_row_max = true;
+		result = fmin(result, most);
 	}
+	return result;
+}
+
+/* What one example, or all, showed of a value; reader: the softmax whose scores it is. */
+struct seen { struct range range; double row_sum, row_max; };
+struct job { const struct prog *p; const struct examples *ex; const struct node **reader; struct seen *seen; bool *ok; };
+struct view { const struct job *job; struct seen *seen; };
+
+static void see(void *arg, int i, const void *data)
+{
+	const struct view *w = arg;
+	const struct val *v = w->job->p->vals[i];
+	struct seen *s = &w->seen[i];
+	if (v->data)
+		return;
+	widen(&s->range, range_of_data(v, data));
+	if (v->dtype == DT_F32 && range_last(v) > 0)
+		s->row_sum = fmax(s->row_sum, row_sum(v, data));
+	if (w->job->reader[i])
+		s->row_max = fmin(s->row_max, row_maxima(w->job->reader[i], data));
+}
+
+static bool run_example(const struct job *job, int64_t example, bool report)
+{
+	struct arena *mem = arena_new();
+	const struct prog *p = job->p;
+	const void **in = arena_alloc(mem, (size_t)(p->nin + 1) * sizeof *in);
+	struct view w = { job, job->seen + example * p->nvals };
+	for (int k = 0; k < p->nin; k++)
+		in[k] = example_at(p, job->ex, k, example);
+	for (int i = 0; i < p->nvals; i++)
+		w.seen[i] = (struct seen){ range_unknown(), 0, INFINITY };
+	bool ok = float_eval_watched(p, in, see, &w, report);
+	arena_free(mem);
+	return ok;
+}
+
+static void run_quietly(void *arg, int64_t example)
+{
+	const struct job *job = arg;
+	job->ok[example] = run_example(job, example, false);
 }
 
 static int index_of(const struct prog *p, const struct val *v)
@@ -56,27 +99,29 @@ static int index_of(const struct prog *p, const struct val *v)
 	return i;
 }
 
-static bool run_example(struct prog *p, const struct examples *ex, int64_t example, struct range *seen)
+/* All examples, some at the same time; (*to)[i] is what they showed of prog->vals[i], whatever their order. */
+static bool run_examples(struct prog *p, const struct examples *ex, struct range *to)
 {
 	struct arena *mem = arena_new();
-	const void **in = arena_alloc(mem, (size_t)(p->nin + 1) * sizeof *in);
-	void **result = arena_alloc(mem, (size_t)(p->nvals + 1) * sizeof *result);
-	for (int k = 0; k < p->nin; k++)
-		in[k] = example_at(p, ex, k, example);
-	bool ok = float_eval(p, in, result, mem);
-	for (int i = 0; ok && i < p->nvals; i++)
-		if (result[i] && !p->vals[i]->data) {
-			struct val *v = p->vals[i];
-			widen(&seen[i], range_of_data(v, result[i]));
-			if (v->dtype == DT_F32 && range_last(v) > 0)
-				v->row_sum = fmax(v->row_sum, row_sum(v, result[i]));
+	const size_t n = (size_t)p->nvals, count = (size_t)ex->count;
+	struct job job = { p, ex, arena_alloc(mem, (n + 1) * sizeof *job.reader), arena_alloc(mem, (n * count + 1) * sizeof *job.seen),
+	                   arena_alloc(mem, count + 1) };
+	bool ok = true;
+	for (const struct node *s = p->first; s; s = s->next)
+		if (s->op == OP_softmax || s->op == OP_softmax_tril)
+			job.reader[index_of(p, s->in[0])] = s;
+	parallel_for(ex->count, run_quietly, &job);
+	for (int64_t e = 0; ok && e < ex->count; e++)
+		ok = job.ok[e] || run_example(&job, e, true);            /* once more, to say why */
+	for (size_t i = 0; ok && i < n * count; i++) {
+		struct val *v = p->vals[i % n];
+		widen(&to[i % n], job.seen[i].range);
+		v->row_sum = fmax(v->row_sum, job.seen[i].row_sum);
+		if (job.seen[i].row_max < INFINITY) {
+			v->row_max = v->has_row_max ? fmin(v->row_max, job.seen[i].row_max) : job.seen[i].row_max;
+			v->has_row_max = true;
 		}
-	for (const struct node *n = p->first; ok && n; n = n->next)
-		if (n->op == OP_softmax || n->op == OP_softmax_tril) {
-			const void *x = result[index_of(p, n->in[0])];
-			if (x)
-				row_maxima(n, x);
-		}
+	}
 	arena_free(mem);
 	return ok;
 }
@@ -97,9 +142,8 @@ bool calibrate_run(struct prog *p, const char *path, struct range **to)
 	struct range *seen = arena_alloc(p->arena, (size_t)(p->nvals + 1) * sizeof *seen);
 	for (int i = 0; i < p->nvals; i++)
 		seen[i] = range_unknown();
-	for (int64_t e = 0; e < ex.count; e++)
-		if (!run_example(p, &ex, e, seen))
-			return false;
+	if (!run_examples(p, &ex, seen))
+		return false;
 	*to = seen;
 	return true;
 }

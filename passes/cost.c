@@ -4,6 +4,7 @@
  * add up to more than the total.
  */
 #include <string.h>
+#include "ir/text.h"
 #include "passes/passes.h"
 #include "run.h"
 
@@ -30,19 +31,21 @@ static void add(struct cost_row *row, const struct suf_cost *c)
 		row->mul_adds[r] += c->mul_adds[r];
 	}
 	row->client_key += c->client_key;
+	row->offline += c->offline;
 	row->words += c->words;
 }
 
 enum suf_space space_of(const struct prog *p, const struct val *v)
 {
-	return !v->data ? SUF_WIRE : p->public_weights ? SUF_PUBLIC : SUF_WEIGHT;
+	return !v->data ? SUF_WIRE : p->weights == WEIGHTS_PUBLIC ? SUF_PUBLIC : SUF_WEIGHT;
 }
 
-const char *weights_label(const struct prog *p) { return p->public_weights ? "public" : "masked"; }
+const char *weights_label(enum weights_mode m) { return ir_weights_name[m]; }
 
-const char *weights_words(bool public_weights)
+const char *weights_words(enum weights_mode m)
 {
-	return public_weights ? "public (everybody knows the weights, nobody but its owner the input)" : "masked (neither party knows weights or input)";
+	return m == WEIGHTS_PUBLIC ? "public (everybody knows the weights, nobody but its owner the input)"
+	     : m == WEIGHTS_OWNER ? "owner (party 0 knows the weights, party 1 the input)" : "masked (neither party knows weights or input)";
 }
 
 /* The step as the runtime sees it, but for places. */

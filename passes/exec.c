@@ -126,8 +126,9 @@ static void add_weights(struct exec *e, const struct prog *p)
 			if (!v->data || e->value[v->slot])
 				continue;
 			uint64_t count = (uint64_t)ir_count(v), *w = zeroed(count, sizeof *w);
+			quantize_weights(v, (int64_t *)w);
 			for (uint64_t i = 0; i < count; i++)
-				w[i] = (uint64_t)quantize_weight(v, (int64_t)i) & ring_mask(v->type.bits);
+				w[i] &= ring_mask(v->type.bits);
 			e->value[v->slot] = w;
 			e->weight[v->slot] = tensor_of(v, 0);
 		}
@@ -146,7 +147,7 @@ struct exec *exec_new(struct prog *p)
 	add_weights(e, p);
 	e->prog.name = p->name;
 	e->prog.gates = gates_label(p);
-	e->prog.weights = weights_label(p);
+	e->prog.weights = weights_label(p->weights);
 	e->prog.wire_elems = p->wire_elems;
 	e->prog.output_to = (uint8_t)(p->opt ? p->opt->output_to : 1);
 	e->prog.nrounds = (uint32_t)p->nrounds;

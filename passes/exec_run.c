@@ -115,7 +115,7 @@ static void collect(struct actor a[3], struct exec_parties *got)
 	got->rounds = a[0].run.rounds;
 	for (int p = 0; p < 2; p++) {
 		got->key[p] = a[DEALER].key[p];
-		got->sent[p] = a[p].run.chan ? suf_chan_sent(a[p].run.chan) : 0;
+		got->sent[p] = a[p].run.chan ? suf_chan_sent(a[p].run.chan) - (p == 1 ? a[p].run.plan.total.offline : 0) : 0;
 	}
 	for (int k = 0; k < 3; k++)
 		got->aes[k] = a[k].run.aes_calls;
@@ -129,6 +129,7 @@ static enum suf_err join(struct exec *e, struct actor a[3], uint64_t **hat, uint
 		a[DEALER].run.weight = (const uint64_t *const *)e->value;
 	for (int p = 0; p < 2; p++) {
 		a[p].run.weight = (const uint64_t *const *)hat;
+		a[p].run.owned = p == 0 && suf_owner_weights(&e->prog) ? (const uint64_t *const *)e->value : NULL;
 		a[p].run.input = p == 1 ? (const uint64_t *const *)in : NULL;
 		a[p].run.output = e->prog.output_to == p || (e->prog.output_to == 2 && p == 1) ? out : NULL;
 	}

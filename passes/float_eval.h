@@ -19,6 +19,11 @@ void eval_store(void *data, enum dtype, int64_t i, double);
 void eval_store_int(void *data, enum dtype, int64_t i, int64_t);
 bool eval_is_mask(enum dtype, int64_t n, const void *data); /* F32, 0 or "never" only, at least one of these */
 
+/* float_eval.c: a run that keeps no results: see() gets every input and result, by its index in prog->vals, and each result is freed
+ * behind its last reader.  Without report an error is returned, not said: runs of one program may go on at the same time then. */
+typedef void float_watch(void *arg, int index, const void *data);
+bool float_eval_watched(const struct prog *, const void *const *in, float_watch *see, void *arg, bool report);
+
 /* float_eval_elem.c: with NumPy broadcasting to the shape of out.  The double
  * function is used when an operand is F32, the integer one otherwise. */
 void eval_unary(const struct val *out, void *to, const struct val *a, const void *pa,
@@ -32,9 +37,9 @@ bool eval_elem(const struct node *, const void *const *in, void *const *out); /*
 bool eval_layout(const struct node *, const void *const *in, void *const *out, bool *ok); /* *ok false: an index is out of range */
 void eval_transpose(const struct val *out, void *to, const struct val *a, const void *pa, const int64_t *perm);
 
-/* float_eval_matmul.c: a @ b over the last two axes, batch axes broadcast. */
+/* float_eval_matmul.c: a @ b over the last two axes, batch axes broadcast; factors of b count where pb is b->data. */
 void eval_matmul(const struct val *out, float *to, const struct val *a, const float *pa, const struct val *b, const float *pb,
-                 bool trans_b, const float *bias, struct arena *scratch);
+                 bool trans_b, const float *bias);
 
 /* float_eval_norm.c */
 bool eval_norm(const struct node *, const void *const *in, void *const *out, struct arena *scratch);

@@ -117,7 +117,7 @@ static void eval_softmax_pv(const struct node *n, const void *const *in, float *
 		softmax_row((const float *)in[0] + at, p + i * cols, len, 1);
 		at += len;
 	}
-	eval_matmul(n->out[0], out, &probs, p, v, in[1], false, NULL, scratch);
+	eval_matmul(n->out[0], out, &probs, p, v, in[1], false, NULL);
 }
 
 /* gamma * (x - mean) / sqrt(var + eps) + beta; gamma, beta NULL: 1, 0; RMSNorm has mean = 0. */

@@ -58,12 +58,12 @@ double machine_median(double *v, int n)
 	return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
 }
 
-bool step_is_product(enum suf_op op) { return op == SUF_matmul || op == SUF_wmul || op == SUF_wshare; }
+bool step_is_product(enum suf_op op) { return op == SUF_matmul || op == SUF_wmul || op == SUF_wshare || op == SUF_omul; }
 
 double step_elements(const struct suf_step *s)
 {
 	double count = (double)s->count, na = (double)s->na, nb = (double)s->nb;
-	if (step_is_product(s->op) || s->op == SUF_mul || s->op == SUF_sqsum || s->op == SUF_shiftsq)
+	if (step_is_product(s->op) || s->op == SUF_mul || s->op == SUF_oscale || s->op == SUF_sqsum || s->op == SUF_shiftsq)
 		return count + na + nb;
 	if (s->op == SUF_exps)
 		return (double)(s->na << s->b) * suf_limbs((unsigned)s->m + s->s);
@@ -212,6 +212,7 @@ static void make(struct trial *t, enum suf_op op, uint64_t count, unsigned b)
 	switch (op) {
 	case SUF_lin: case SUF_mul: case SUF_addx: set_map(t, count); break;
 	case SUF_wscale: s->in[1] = (struct suf_ref){ SUF_PUBLIC, 0 }; set_map(t, count); break;
+	case SUF_oscale: s->in[1] = (struct suf_ref){ SUF_WEIGHT, 0 }; s->define_last = 1; set_map(t, count); break;
 	case SUF_shift: s->s = 12; s->m = BITS - 12; s->nb = 0; break;
 	case SUF_mulc: case SUF_addc: set_map(t, count); set_table(t, (uint32_t)count); break;
 	case SUF_row_sum: case SUF_row_lin: case SUF_row_diff: case SUF_row_next: case SUF_tril: case SUF_untril: case SUF_sqsum:
@@ -294,8 +295,8 @@ static void make_product(struct trial *t, enum suf_op op, uint32_t rows, uint32_
 	t->step.na = (uint64_t)rows * inner;
 	t->step.nb = (uint64_t)inner * cols;
 	t->step.n = t->step.m = (uint8_t)bits;
-	t->step.in[1] = op == SUF_matmul ? at(AT_VALUE + t->step.na) : (struct suf_ref){ SUF_PUBLIC, 0 };
-	t->step.define_last = op == SUF_wshare;
+	t->step.in[1] = op == SUF_matmul ? at(AT_VALUE + t->step.na) : (struct suf_ref){ op == SUF_omul ? SUF_WEIGHT : SUF_PUBLIC, 0 };
+	t->step.define_last = op == SUF_wshare || op == SUF_omul;
 	t->step.in[2] = (struct suf_ref){ SUF_NONE, 0 };
 	t->step.mm = &t->mm;
 }
@@ -428,7 +429,7 @@ static void border_kinds(struct machine *m)
 static bool all_kinds(struct lab *l, struct machine *m)
 {
 	static const enum suf_op plain[] = { SUF_lin, SUF_mulc, SUF_addc, SUF_row_sum, SUF_row_lin, SUF_row_diff, SUF_row_next, SUF_tril, SUF_untril,
-	                                     SUF_shift, SUF_addx, SUF_mul, SUF_wscale, SUF_sqsum, SUF_trunc, SUF_sext, SUF_gapext, SUF_cutfix, SUF_tabmul, SUF_selshift, SUF_select, SUF_lutsign, SUF_lin4, SUF_bitdot,
+	                                     SUF_shift, SUF_addx, SUF_mul, SUF_wscale, SUF_oscale, SUF_sqsum, SUF_trunc, SUF_sext, SUF_gapext, SUF_cutfix, SUF_tabmul, SUF_selshift, SUF_select, SUF_lutsign, SUF_lin4, SUF_bitdot,
 	                                     SUF_shiftmul, SUF_shiftsq, SUF_pieces, SUF_cellfix, SUF_normsq, SUF_normmul, SUF_bitmul, SUF_exps, SUF_trig };
 	for (size_t k = 0; k < sizeof plain / sizeof plain[0]; k++)
 		plain_kind(l, m, plain[k]);
@@ -441,6 +442,7 @@ static bool all_kinds(struct lab *l, struct machine *m)
 	matrix_kind(l, m, SUF_matmul);
 	matrix_kind(l, m, SUF_wmul);
 	matrix_kind(l, m, SUF_wshare);
+	matrix_kind(l, m, SUF_omul);
 	border_kinds(m);
 	return l->err == SUF_OK;
 }

@@ -5,7 +5,6 @@
 #define SUFC_PASSES_H
 #include "ir.h"
 
-enum weights_mode { WEIGHTS_MASKED, WEIGHTS_OWNER, WEIGHTS_PUBLIC };
 struct dim_binding { const char *name; int rank; int64_t dim[MAX_RANK]; bool symbol; }; /* --shape NAME=1x128, --dim SYMBOL=128 */
 enum objective { LEAST_TIME, LEAST_COMM, LEAST_KEY, LEAST_ROUNDS }; /* choose.h */
 struct options {
@@ -101,12 +100,12 @@ bool float_eval_changed(const struct prog *, const void *const *in, void **resul
 bool float_eval_node(const struct node *, const void *const *in, void *const *out, struct arena *scratch);
 
 /* cost.c: sums of suf_step_cost over a SCHED program, by class.  prg and mul_adds: of the dealer, party 0, party 1;
- * words: key bytes of a party in the layout of published systems (steps.def).  peak: bytes that each party holds during a run. */
-struct cost_row { const char *klass; uint64_t key[2], client_key, sent[2], prg[3], mul_adds[3], words; uint32_t rounds; };
+ * sent: online; offline: from party 1 to party 0, before the input is there; words: key bytes of a party in the layout of published systems (steps.def).  peak: bytes that each party holds during a run. */
+struct cost_row { const char *klass; uint64_t key[2], client_key, sent[2], offline, prg[3], mul_adds[3], words; uint32_t rounds; };
 struct cost { struct cost_row total, klass[8]; int nklass; uint64_t steps, peak[2]; };
 void prog_cost(const struct prog *, struct cost *);
 struct suf_step cost_step(const struct prog *, const struct node *); /* as suf_step_cost wants it: where operands are, but for their places */
 enum suf_space space_of(const struct prog *, const struct val *);    /* SCHED */
-const char *weights_label(const struct prog *);              /* "masked", "public": who knows the weights */
-const char *weights_words(bool public_weights);              /* the same for people */
+const char *weights_label(enum weights_mode);                /* "masked", "owner", "public": who knows the weights */
+const char *weights_words(enum weights_mode);                /* the same for people */
 #endif

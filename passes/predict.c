@@ -25,6 +25,8 @@ struct model {
 	double slow;                     /* more processes than cores */
 	struct clock party[2];
 	double dealer;                   /* ns */
+	double ahead, ahead_bytes;       /* what party 1 does and sends before the run is online */
+	double floor[3];                 /* by enum suf_role, ns */
 	uint64_t key[2];
 	struct round round;
 };
@@ -69,10 +71,17 @@ static void spend(struct clock *c, int klass, double ns)
 	c->klass[klass].ms += ns / 1e6;
 }
 
-static double step_ns(const struct model *p, const struct step_rate *r, const struct suf_step *s, const struct suf_cost *c, enum suf_role role)
+/* Counted work. */
+static double work_ns(const struct model *p, const struct step_rate *r, const struct suf_step *s, const struct suf_cost *c, enum suf_role role)
 {
 	double mul = r->mul * (step_is_product(s->op) && s->n > 52 ? p->m->wide : 1);
-	return r->fixed + r->elem * step_elements(s) + r->prg * (double)c->prg[role] + mul * (double)c->mul_adds[role];
+	return r->prg * (double)c->prg[role] + mul * (double)c->mul_adds[role];
+}
+
+/* What no counted work explains: the call, unpacking, memory. */
+static double overhead_ns(const struct step_rate *r, const struct suf_step *s)
+{
+	return r->fixed + r->elem * step_elements(s);
 }
 
 static void add_step(struct model *p, const struct prog *prog, const struct node *n)
@@ -81,16 +90,26 @@ static void add_step(struct model *p, const struct prog *prog, const struct node
 	const struct suf_step s = cost_step(prog, n);
 	const struct suf_cost c = suf_step_cost(&s, output_to);
 	const double read = p->net->streamed ? p->m->pipe_read_ns : p->m->file_read_ns, write = p->net->streamed ? p->m->pipe_write_ns : p->m->file_write_ns;
-	p->dealer += step_ns(p, &p->m->deal[s.op], &s, &c, SUF_DEALER) + write * (double)(c.key[0] + c.key[1]);
+	const double dealt = work_ns(p, &p->m->deal[s.op], &s, &c, SUF_DEALER) + write * (double)(c.key[0] + c.key[1]);
+	p->dealer += dealt + overhead_ns(&p->m->deal[s.op], &s);
+	p->floor[SUF_DEALER] += dealt;
 	for (int k = 0; k < 2; k++) {
 		struct clock *at = &p->party[k];
-		double ns = p->slow * (step_ns(p, &p->m->eval[s.op], &s, &c, k ? SUF_P1 : SUF_P0) + read * (double)c.key[k]);
+		const enum suf_role role = k ? SUF_P1 : SUF_P0;
+		const double work = work_ns(p, &p->m->eval[s.op], &s, &c, role) + read * (double)c.key[k];
+		const double ns = p->slow * (work + overhead_ns(&p->m->eval[s.op], &s));
 		int klass = class_of(at, n->klass ? n->klass : "other");
-		spend(at, klass, ns);
-		at->compute += ns;
+		if (k == 1 && s.offline && s.op != SUF_open)
+			p->ahead += ns;
+		else {
+			spend(at, klass, ns);
+			at->compute += ns;
+			p->floor[role] += work;
+		}
 		p->key[k] += c.key[k];
 		p->round.bytes[k] += (double)c.sent[k];
 		p->round.elems[k] += c.sent[k] ? (double)s.count : 0;
+		p->ahead_bytes += k == 1 ? (double)c.offline : 0;
 		if (k == 0 && (s.op == SUF_open || s.op == SUF_input)) {
 			p->round.opens++;
 			p->round.by[klass]++;
@@ -139,6 +158,21 @@ static double with_dealer(const struct model *p, double online)
 	return last > work / cores ? last : work / cores;
 }
 
+static double link_ns(const struct model *p) { return p->net->tls ? p->m->tls.byte_ns : p->m->plain.byte_ns; }
+
+/* The longest of them, or all of them on the machine's cores. */
+static double machine_floor_ms(const struct model *p)
+{
+	double last = 0, sum = 0;
+	for (int r = SUF_DEALER; r < SUF_NROLE; r++) {
+		const double own = r == SUF_DEALER && !p->net->streamed ? 0 : p->floor[r];
+		last = own > last ? own : last;
+		sum += own;
+	}
+	const double shared = sum / (p->m->cores > 0 ? p->m->cores : 1);
+	return (p->net->one_machine && shared > last ? shared : last) / 1e6;
+}
+
 static void result(const struct model *p, struct prediction *out)
 {
 	const struct clock *at = &p->party[p->party[1].now >= p->party[0].now];
@@ -150,7 +184,10 @@ static void result(const struct model *p, struct prediction *out)
 	out->online_ms = (p->net->streamed ? with_dealer(p, at->now) : at->now) / 1e6;
 	out->keygen_ms = p->dealer / 1e6;
 	out->key_transfer_ms = key * (p->net->gbps > 0 ? 8 / p->net->gbps : p->m->pipe_read_ns) / 1e6;
-	out->offline_ms = p->net->streamed ? 0 : out->keygen_ms + out->key_transfer_ms;
+	out->offline_ms = (p->net->streamed ? 0 : out->keygen_ms + out->key_transfer_ms) + (p->ahead + p->ahead_bytes * (p->net->gbps > 0 ? 8 / p->net->gbps : link_ns(p))) / 1e6;
+	out->floor_ms = (p->floor[SUF_P0] > p->floor[SUF_P1] ? p->floor[SUF_P0] : p->floor[SUF_P1]) / 1e6;
+	out->floor_keygen_ms = p->floor[SUF_DEALER] / 1e6;
+	out->floor_machine_ms = machine_floor_ms(p);
 }
 
 bool predict(const struct prog *prog, const struct machine *m, const struct network *net, struct prediction *out)
@@ -179,8 +216,8 @@ bool predict(const struct prog *prog, const struct machine *m, const struct netw
 
 void predict_print(const struct prediction *p, FILE *to)
 {
-	fprintf(to, "online_ms %.3f\ncompute_ms %.3f\ncomm_ms %.3f\nkeygen_ms %.3f\nkey_transfer_ms %.3f\noffline_ms %.3f\n", p->online_ms, p->compute_ms, p->comm_ms,
-	        p->keygen_ms, p->key_transfer_ms, p->offline_ms);
+	fprintf(to, "online_ms %.3f\ncompute_ms %.3f\ncomm_ms %.3f\nkeygen_ms %.3f\nkey_transfer_ms %.3f\noffline_ms %.3f\nfloor_ms %.3f\nfloor_keygen_ms %.3f\nfloor_machine_ms %.3f\n", p->online_ms, p->compute_ms, p->comm_ms,
+	        p->keygen_ms, p->key_transfer_ms, p->offline_ms, p->floor_ms, p->floor_keygen_ms, p->floor_machine_ms);
 	for (int k = 0; k < p->nklass; k++)
 		fprintf(to, "class_%s_ms %.3f\n", p->klass[k].klass, p->klass[k].ms);
 }

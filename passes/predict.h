@@ -23,7 +23,10 @@ struct prediction {
 	double compute_ms, comm_ms;      /* online_ms = compute_ms + comm_ms (streamed: + waiting for the dealer) */
 	double keygen_ms;                /* the dealer's work alone */
 	double key_transfer_ms;          /* the larger key over the network; loopback: through a pipe */
-	double offline_ms;               /* keygen_ms + key_transfer_ms; streamed: 0 */
+	double offline_ms;               /* keygen_ms + key_transfer_ms (streamed: 0), and what party 1 does and sends before the run is online */
+	double floor_machine_ms;         /* of all that runs at once (both parties; streamed: the dealer, too) on the cores that there are */
+	double floor_ms, floor_keygen_ms; /* counted work alone, of the slower party and of the dealer, each on a core of its own: AES blocks,
+	                                    multiply-adds, bytes of keys; docs/costs.md */
 	struct class_ms klass[8]; int nklass; /* of online_ms, the slower party */
 };
 /* False: the program is not at stage SCHED. */

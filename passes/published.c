@@ -139,10 +139,10 @@ static const struct goal goals[] = {
 };
 
 const struct goal *
-goal_find(const char *model, int64_t seq, bool public_weights)
+goal_find(const char *model, int64_t seq, enum weights_mode weights)
 {
 	for (size_t k = 0; k < sizeof goals / sizeof goals[0]; k++)
-		if (!strcmp(goals[k].model, model) && goals[k].seq == seq && goals[k].public_weights == public_weights)
+		if (!strcmp(goals[k].model, model) && goals[k].seq == seq && goals[k].weights == weights)
 			return &goals[k];
 	return NULL;
 }

@@ -22,8 +22,8 @@ struct published {
 	double comm, key, softmax, gelu, layernorm; /* GiB; 0: not published */
 	double total_ms, keygen_ms, comm_ms, softmax_ms, gelu_ms, layernorm_ms, truncate_ms;
 };
-struct goal { const char *model; int64_t seq; int public_weights; double comm, key, aim_comm, aim_key; }; /* GiB; published.def */
-const struct goal *goal_find(const char *model, int64_t seq, bool public_weights); /* NULL: none */
+struct goal { const char *model; int64_t seq; enum weights_mode weights; double comm, key, aim_comm, aim_key; }; /* GiB; published.def */
+const struct goal *goal_find(const char *model, int64_t seq, enum weights_mode); /* NULL: none */
 extern const struct published published[];
 extern const int npublished;
 const struct published_model *published_model(const struct stack_shape *); /* NULL: nothing was published for it */

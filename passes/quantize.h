@@ -12,6 +12,7 @@
 /* Element i of a constant as the signed integer that the ring holds, from stage RING on:
  * float data are rounded to the nearest multiple of 2^-frac, int64_t data are that integer already. */
 int64_t quantize_weight(const struct val *, int64_t i);
+void quantize_weights(const struct val *, int64_t *to);    /* all elements, on all processors */
 
 /* What the files quantize*.c share. */
 struct const_copy { const struct val *from; struct val *to; };

@@ -3,8 +3,11 @@
  */
 #include <math.h>
 #include <string.h>
+#include "passes/parallel.h"
 #include "passes/quantize.h"
 #include "passes/range.h"
+
+enum { WORDS = 1 << 16 };                    /* quantised by one thread in one piece */
 
 static int64_t to_ring(double x, int frac)
 {
@@ -18,6 +21,42 @@ int64_t quantize_weight(const struct val *v, int64_t i)
 	if (v->dtype == DT_I64)
 		return ((const int64_t *)v->data)[i];
 	BUG("'%s' is a boolean constant in a ring program", v->name);
+}
+
+struct words { const struct val *v; int64_t *to; };
+
+static void quantize_chunk(void *arg, int64_t chunk)
+{
+	enum { N = 256 };
+	static const double shift = 0x1.8p52;            /* a sum with it is rounded to an integer, which is in its low bits then */
+	const struct words *w = arg;
+	const int64_t first = chunk * WORDS, all = ir_count(w->v), last = all - first < WORDS ? all : first + WORDS;
+	const double scale = ldexp(1, w->v->type.frac);
+	for (int64_t at = first; at < last; at += N) {
+		const int64_t n = last - at < N ? last - at : N;
+		float x[N] = { 0 };
+		double y[N], most = 0, zero = shift;
+		int64_t bits[N], base;
+		ir_floats_part(w->v, at, n, x);
+		for (int i = 0; i < N; i++) {
+			y[i] = (double)x[i] * scale;
+			most = fabs(y[i]) > most ? fabs(y[i]) : most;
+			y[i] += shift;
+		}
+		memcpy(bits, y, sizeof bits);
+		memcpy(&base, &zero, sizeof base);
+		for (int64_t i = 0; i < n; i++)
+			w->to[at + i] = most < 0x1p51 ? bits[i] - base : to_ring((double)x[i], w->v->type.frac);
+	}
+}
+
+void quantize_weights(const struct val *v, int64_t *to)
+{
+	const int64_t n = ir_count(v);
+	if (v->dtype == DT_F32)
+		parallel_for((n + WORDS - 1) / WORDS, quantize_chunk, &(struct words){ v, to });
+	for (int64_t i = 0; v->dtype != DT_F32 && i < n; i++)
+		to[i] = quantize_weight(v, i);
 }
 
 bool const_is_integer(const struct val *c)

@@ -18,6 +18,8 @@ bool range_self_bounded(enum op);        /* the bound holds whatever the inputs 
  * 1-norm, row 1-norm, and a bound of the spectral norm. */
 struct matrix { double col2, col1, row1, spectral; };
 struct matrix matrix_norms(const struct val *, bool trans);
+void matrix_norms_prepare(struct prog *);  /* of all constant operands of products, on all processors, so that matrix_norms has them */
+void matrix_norms_forget(struct prog *);
 
 /* range_mask.c: makes attention masks deep enough for the bounds of the scores; true: some were changed. */
 bool ranges_deepen_masks(struct prog *);

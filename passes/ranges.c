@@ -9,10 +9,11 @@
  */
 #include <math.h>
 #include <stdlib.h>
+#include "passes/parallel.h"
 #include "passes/passes.h"
 #include "passes/range.h"
 
-enum { LOOSE = 64, LOOSE_NORM = 8, MARGIN = 2, HARMLESS = 1024, HARMLESS_NORM = 32, SCORE_MARGIN = 8 };
+enum { LOOSE = 64, LOOSE_NORM = 8, MARGIN = 2, HARMLESS = 1024, HARMLESS_NORM = 32, SCORE_MARGIN = 8, LANES = 8 };
 
 double range_max(const struct val *v)
 {
@@ -58,24 +59,79 @@ static void set_range(struct val *v, struct range r, enum range_source from)
 	v->from = r.lo <= r.hi ? from : RANGE_NONE;
 }
 
-/* Exact for constants. */
-struct range range_of_data(const struct val *v, const void *data)
+/* The floats of one row, in lanes: no comparison or sum waits for the one before. */
+static void widen_row(struct range *r, const float *x, int64_t n)
 {
-	int64_t last = range_last(v), n = ir_count(v);
-	double lo = INFINITY, hi = -INFINITY, top = 0, row = 0;
+	float lo[LANES], hi[LANES];
+	double sum[LANES] = { 0 }, row = 0;
+	const int64_t whole = n / LANES * LANES;
+	for (int l = 0; l < LANES; l++)
+		lo[l] = hi[l] = x[0];
+	for (int64_t i = 0; i < whole; i += LANES)
+		for (int l = 0; l < LANES; l++) {
+			lo[l] = x[i + l] < lo[l] ? x[i + l] : lo[l];
+			hi[l] = x[i + l] > hi[l] ? x[i + l] : hi[l];
+		}
+	for (int64_t i = 0; i < whole; i += LANES)
+		for (int l = 0; l < LANES; l++)
+			sum[l] += (double)x[i + l] * (double)x[i + l];
+	for (int64_t i = whole; i < n; i++) {
+		lo[0] = x[i] < lo[0] ? x[i] : lo[0];
+		hi[0] = x[i] > hi[0] ? x[i] : hi[0];
+		sum[0] += (double)x[i] * (double)x[i];
+	}
+	for (int l = 0; l < LANES; l++) {
+		r->lo = fmin(r->lo, (double)lo[l]);
+		r->hi = fmax(r->hi, (double)hi[l]);
+		row += sum[l];
+	}
+	if (!(row <= r->norm) && !isnan(r->norm))        /* NaN and infinity stay: sums of squares of other floats are finite */
+		r->norm = row;
+}
+
+static struct range range_of_floats(const float *x, int64_t n, int64_t last)
+{
+	struct range r = { INFINITY, -INFINITY, 0 };
+	for (int64_t at = 0; at < n; at += last)
+		widen_row(&r, x + at, last);
+	return isfinite(r.norm) ? (struct range){ r.lo, r.hi, sqrt(r.norm) } : range_unknown();
+}
+
+static struct range range_of_integers(const struct val *v, const void *data)
+{
+	const int64_t last = range_last(v), n = ir_count(v);
+	struct range r = { INFINITY, -INFINITY, 0 };
+	double row = 0;
 	for (int64_t i = 0; i < n; i++) {
-		double x = v->factor && data == v->data ? ir_elem(v, i) : v->dtype == DT_F32 ? (double)((const float *)data)[i]
-			: v->dtype == DT_I64 ? (double)((const int64_t *)data)[i] : (double)((const bool *)data)[i];
-		if (!isfinite(x))
-			return range_unknown();
-		lo = fmin(lo, x); hi = fmax(hi, x);
+		double x = v->dtype == DT_I64 ? (double)((const int64_t *)data)[i] : (double)((const bool *)data)[i];
+		r.lo = fmin(r.lo, x); r.hi = fmax(r.hi, x);
 		row += x * x;
 		if ((i + 1) % last == 0) {
-			top = fmax(top, row);
+			r.norm = fmax(r.norm, row);
 			row = 0;
 		}
 	}
-	return n ? (struct range){ lo, hi, sqrt(top) } : (struct range){ 0, 0, 0 };
+	r.norm = sqrt(r.norm);
+	return r;
+}
+
+/* Exact for constants. */
+struct range range_of_data(const struct val *v, const void *data)
+{
+	const int64_t n = ir_count(v);
+	if (n == 0)
+		return (struct range){ 0, 0, 0 };
+	if (v->dtype != DT_F32)
+		return range_of_integers(v, data);
+	if (!v->factor || data != v->data)
+		return range_of_floats(data, n, range_last(v));
+	float *all = malloc((size_t)n * sizeof *all);
+	if (!all)
+		arena_out_of_memory((size_t)n * sizeof *all);
+	ir_floats(v, all);
+	struct range r = range_of_floats(all, n, range_last(v));
+	free(all);
+	return r;
 }
 
 /* Rings of their own: every bit of a looser bound is paid for. */
@@ -193,6 +249,13 @@ static void sweep(struct prog *p, const struct range *seen, bool products)
 	}
 }
 
+static void constant_range(void *arg, int64_t i)
+{
+	struct val *v = ((const struct prog *)arg)->vals[i];
+	if (v->data)
+		set_range(v, v->absent ? range_unknown() : range_of_data(v, v->data), RANGE_PROVEN);
+}
+
 static void mark_scores(struct prog *p)
 {
 	for (struct node *n = p->first; n; n = n->next)
@@ -210,11 +273,7 @@ bool pass_ranges(struct prog *p)
 	mark_scores(p);
 	if (p->opt && p->opt->calibrate && !calibrate_run(p, p->opt->calibrate, &seen))
 		return false;
-	for (int i = 0; i < p->nvals; i++) {
-		struct val *v = p->vals[i];
-		if (v->data)
-			set_range(v, v->absent ? range_unknown() : range_of_data(v, v->data), RANGE_PROVEN);
-	}
+	parallel_for(p->nvals, constant_range, p);
 	for (int i = 0; i < p->nvals; i++) {               /* inputs; results are overwritten below */
 		struct val *v = p->vals[i];
 		if (v->data || v->def)
@@ -223,7 +282,9 @@ bool pass_ranges(struct prog *p)
 		if (seen)
 			calibrate(v, &seen[i], gates_may_be_mixed(p->opt));
 	}
+	matrix_norms_prepare(p);
 	sweep(p, seen, true);
+	matrix_norms_forget(p);
 	if (ranges_deepen_masks(p))
 		sweep(p, seen, false);           /* masks go into softmax only: products keep their ranges */
 	return true;

@@ -121,6 +121,17 @@ solve(struct rings *r)
 	}
 }
 
+/* Weights of party 0: what party 1 sends online of products of v with them, if v's mask is not pads. */
+static double
+sent_online(const struct rings *r, const struct val *v)
+{
+	double bits = 0;
+	for (const struct node *n = r->p->first; n && r->p->weights == WEIGHTS_OWNER; n = n->next)
+		if (is_product(n) && ((n->in[0] == v && n->in[1]->data) || (n->in[1] == v && n->in[0]->data)))
+			bits += (double)ir_count(n->out[0]) * r->bits[n->out[0]->slot];
+	return bits;
+}
+
 /* Opened bits, and key bits that grow with rings: of extensions, of mask shares that operands of products need. */
 static double
 cost(const struct rings *r)
@@ -135,10 +146,11 @@ cost(const struct rings *r)
 		const struct spot *s = &r->spot[k];
 		const double count = (double)ir_count(s->v);
 		const unsigned wide = r->used[s->v->slot];
-		if (s->extend && s->own < wide)
-			sum += count * (wide * 2 * r->open_weight + (2 * wide - s->own) * r->key_weight);
+		const double online = sent_online(r, s->v);
+		if (s->extend && s->own < wide) /* of party 0's weights' operand one party sends */
+			sum += count * (wide * (online > 0 ? 1 : 2) * r->open_weight + (2 * wide - s->own) * r->key_weight);
 		else
-			sum += count * wide * r->key_weight;
+			sum += count * wide * r->key_weight + online * r->open_weight;
 	}
 	return sum;
 }

@@ -75,8 +75,15 @@ operand_form(struct secure *c, const struct node *n, int k)
 {
 	const struct val *v = n->in[k];
 	if (secure_takes_public(n->step, k)) {
-		if (!v->data || v->type.sec != SEC_WEIGHT || !c->p->public_weights)
+		if (!v->data || v->type.sec != SEC_WEIGHT || c->p->weights != WEIGHTS_PUBLIC)
 			secure_fail(c, 9, n, v, "is read as it is: it has to be a weight, and weights public");
+		else if (v->type.bits < n->step->m)
+			secure_fail(c, 6, n, v, "%u bits in a ring of %u", v->type.bits, n->step->m);
+		return SEC_PUBLIC;
+	}
+	if (secure_takes_owned(n->step, k)) {
+		if (!v->data || v->type.sec != SEC_WEIGHT || c->p->weights != WEIGHTS_OWNER)
+			secure_fail(c, 10, n, v, "is read as it is by party 0: it has to be a weight, and weights party 0's");
 		else if (v->type.bits < n->step->m)
 			secure_fail(c, 6, n, v, "%u bits in a ring of %u", v->type.bits, n->step->m);
 		return SEC_PUBLIC;
@@ -324,7 +331,8 @@ add_result(struct secure *c, const struct node *n, int k, enum sec form)
 	if (secure_mask(n->step) == MASK_CLIENT && count_of(c->p->in, c->p->nin, v) != 1)
 		secure_fail(c, 11, n, v, "is no input of the program");
 	pos_set(&c->index, v, c->nfact);
-	c->fact[c->nfact++] = (struct fact){ .val = v, .maker = n, .output = k, .at = c->now, .form = form };
+	c->fact[c->nfact++] = (struct fact){ .val = v, .maker = n, .output = k, .at = c->now, .form = form,
+	                                     .early = secure_is_early(c, n), .party0 = secure_is_party0(c, n) };
 	if (secure_mask(n->step) != MASK_OPENED)
 		secure_place_write(c, n, v);
 }
@@ -383,8 +391,10 @@ check_step(struct secure *c, const struct node *n)
 		secure_fail(c, 1, n, n->nout ? n->out[0] : NULL, "says shared=%u and works on %s values", s->shared, ir_sec_name[made]);
 	secure_numbers(c, n);
 	secure_companions(c, n);
+	secure_gaps(c, n);
 	check_references(c, n);
 	check_weights(c, n);
+	secure_owner(c, n);
 	for (int k = 0; k < n->nout; k++)
 		add_result(c, n, k, local ? made : sec_of(suf_result_form(s, k)));
 	if (mask == MASK_OPENED) {

@@ -30,6 +30,8 @@ struct fact {
 	const struct node *open;             /* SHARED: what opens it */
 	int openings;                        /* SHARED with pads of its own: how many openings its pads go into */
 	int seen;                            /* scratch: the last search that came here */
+	bool early;                          /* SHARED: party 1's share depends on nothing online */
+	bool party0;                         /* MASKED: party 0 alone knows it */
 };
 
 struct secure {
@@ -55,13 +57,20 @@ enum mask_of secure_mask(const struct suf_step *);
 bool secure_sends(const struct suf_step *);              /* a message: it has a row SENT */
 bool secure_takes_weight(const struct suf_step *, int k);
 bool secure_takes_public(const struct suf_step *, int k); /* that everybody knows, and nothing else */
+bool secure_takes_owned(const struct suf_step *, int k); /* that party 0 knows, and nothing else */
+bool secure_blind(const struct suf_step *, int k);       /* party 1 does without in[k], but for mask shares */
 bool secure_wants_shares(const struct suf_step *, int k); /* of the mask of in[k]: it has a row OPERAND */
 bool secure_reduces(const struct node *);                /* a local step that keeps elements and their order, mod 2^m */
 unsigned secure_share_bits(const struct suf_step *, int k); /* bits of the part that holds them; 0: none, they have to be pads */
 uint32_t secure_factors(const struct suf_step *, int k, const int64_t **list); /* public factors of operand k of a linear step; how many */
 void secure_numbers(struct secure *, const struct node *); /* R1, R3, R9, R12: widths and counts of parts, pads, results, messages are those of the values */
+void secure_gaps(struct secure *, const struct node *); /* R6: operands that have to leave a bit free, where their range is known */
 void secure_companions(struct secure *, const struct node *); /* R5: rows FROM, WITH */
 
+/* secure_owner.c: R10, what is offline depends on nothing online, and party 1 reads nothing that party 0 alone learns. */
+void secure_owner(struct secure *, const struct node *); /* before the results of the step are noted */
+bool secure_is_early(const struct secure *, const struct node *); /* derived: party 1's part of the step depends on nothing online */
+bool secure_is_party0(const struct secure *, const struct node *); /* derived: its masked results are party 0's alone */
 /* secure_open.c: R1, each element of a padded share goes into one opening at most. */
 void secure_openings(struct secure *);
 /* secure_place.c: R2, what a step reads from the wire buffer is what was written for it. */

@@ -4,6 +4,7 @@
  *
  * A step without a row MASKOF does not compile here (no case in the switch of secure_mask): none slips in unexamined.
  */
+#include <math.h>
 #include "passes/secure.h"
 
 enum mask_of
@@ -17,14 +18,13 @@ secure_mask(const struct suf_step *s)
 	return MASK_NONE;
 }
 
-/* Who sends.  Nothing is sent before the inputs are there; a new kind of sender, such as one offline, has to be named here and
- * needs a rule: what it sends may depend on no input and no opening (R10). */
-enum { SENDS_BOTH, SENDS_CLIENT };
+/* Who sends.  A new kind of sender has to be named here.  For what party 1 sends offline there is R10 (secure_owner.c). */
+enum { SENDS_P0, SENDS_P1, SENDS_P1_OFFLINE };
 
 bool
 secure_sends(const struct suf_step *s)
 {
-#define SENT(step, from, count, bits) if (s->op == SUF_##step) return (SENDS_##from) == SENDS_BOTH || (SENDS_##from) == SENDS_CLIENT;
+#define SENT(step, from, count, bits) if (s->op == SUF_##step) return (SENDS_##from) <= SENDS_P1_OFFLINE;
 #include "steps.def"
 	return false;
 }
@@ -41,6 +41,22 @@ bool
 secure_takes_public(const struct suf_step *s, int k)
 {
 #define PUBLIC(step, operand) if (s->op == SUF_##step && k == (operand)) return true;
+#include "steps.def"
+	return false;
+}
+
+bool
+secure_takes_owned(const struct suf_step *s, int k)
+{
+#define OWNED(step, operand) if (s->op == SUF_##step && k == (operand)) return true;
+#include "steps.def"
+	return false;
+}
+
+bool
+secure_blind(const struct suf_step *s, int k)
+{
+#define BLIND(step, operand) if (s->op == SUF_##step && k == (operand)) return true;
 #include "steps.def"
 	return false;
 }
@@ -154,7 +170,7 @@ check_result(struct secure *c, const struct node *n, int k, uint64_t count, uint
 static void
 check_sent(struct secure *c, const struct node *n, const struct suf_step *t, uint64_t count, uint64_t bits)
 {
-	if (count != t->count || bits != t->m)
+	if (count && (count != t->count || bits != t->m))
 		secure_fail(c, 12, n, n->out[0], "%llu words of %llu bits are sent for %llu elements of %u", (unsigned long long)count, (unsigned long long)bits,
 		            (unsigned long long)t->count, t->m);
 }
@@ -200,6 +216,40 @@ origin(const struct secure *c, const struct val *v)
 		if (!(secure_mask(s) == MASK_OPENED && !s->s) && !secure_reduces(f->maker))
 			return f;
 	}
+}
+
+/* The value that v is, or is the low bits of, with a range that somebody knows; NULL: none. */
+static const struct val *
+bounded(const struct secure *c, const struct val *v)
+{
+	for (const struct fact *f = secure_fact(c, v);; f = secure_operand(c, f, 0)) {
+		if (v->from != RANGE_NONE && v->lo <= v->hi)
+			return v;
+		if (!f)
+			return NULL;
+		v = f->val;
+		if (v->from != RANGE_NONE && v->lo <= v->hi)
+			return v;
+		if (!(secure_mask(f->maker->step) == MASK_OPENED && !f->maker->step->s) && !secure_reduces(f->maker))
+			return NULL;
+	}
+}
+
+static void
+check_gap(struct secure *c, const struct node *n, int k, unsigned bits)
+{
+	const struct val *v = bits && k < n->nin ? bounded(c, n->in[k]) : NULL;
+	const double most = v ? ldexp(fmax(fabs(v->lo), fabs(v->hi)), v->type.frac) : 0;
+	if (v && !(most < ldexp(1, (int)bits - 2)))
+		secure_fail(c, 6, n, n->in[k], "is up to %g with %u fraction bits, its %u bits leave none free for an extension", ldexp(most, -v->type.frac), v->type.frac, bits);
+}
+
+void
+secure_gaps(struct secure *c, const struct node *n)
+{
+	const struct suf_step *s = n->step;
+#define GAP(op_, operand, bits) if (s->op == SUF_##op_) check_gap(c, n, operand, (unsigned)(bits));
+#include "steps.def"
 }
 
 struct company { const struct node *maker; };

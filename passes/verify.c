@@ -17,8 +17,8 @@
 
 struct target { struct verify_row *row; int index; uint32_t step; }; /* index: of the float results */
 /* Digests of x + r and of r.  by_seeds: the sign of a table look-up lies in the seeds of the trees, the
- * simulation does not know it; the parties must still agree. */
-struct view { uint64_t seen, mask, party[2]; bool by_seeds; };
+ * simulation does not know it; the parties must still agree.  one_way: party 0 alone sees it. */
+struct view { uint64_t seen, mask, party[2]; bool by_seeds, one_way; };
 struct checker {
 	struct target *target; int ntarget;
 	void **result;                   /* of the example */
@@ -95,7 +95,7 @@ static void on_run(void *arg, const struct suf_run *r, const struct suf_step *s)
 	const struct listener *l = arg;
 	struct view *v = &l->c->view[s->id];
 	bool dealer = l->who == 2, look = dealer ? s->op != SUF_open && suf_step_desc[s->op].nout > 0 : is_message(s) && r->rounds > 0;
-	if (!look)                       /* an input step is seen before its exchange, too */
+	if (!look || (s->one_way && l->who == 1)) /* an input step is seen before its exchange, too */
 		return;
 	const uint64_t *x = (dealer ? r->mask : r->wire) + s->out[0].at;
 	uint64_t d = digest(x, NULL, s->count, ring_mask(s->m));
@@ -124,7 +124,7 @@ static bool report(struct prog *p, const struct exec *e, const struct checker *c
 	static const char *const who[3] = { "party 0 sees", "party 1 sees", "the dealer masks" };
 	bool ok = true;
 	for (uint32_t id = 1; id < p->next_id; id++)
-		if (c->view[id].party[0] != c->view[id].party[1]) {
+		if (c->view[id].party[0] != c->view[id].party[1] && !c->view[id].one_way) {
 			diag_error(p->diag, NULL, "run-differs", "step %u: the parties see different values of '%s'", id, exec_value(e, id)->name);
 			return false;
 		}
@@ -189,8 +189,10 @@ static void choose_targets(struct prog *p, int nvals, struct checker *c, struct 
 		c->target[c->ntarget++] = (struct target){ &out->row[out->nrow++], i, n->step->id };
 	}
 	c->view = arena_alloc(p->arena, (size_t)p->next_id * sizeof *c->view);
-	for (const struct node *n = p->first; n; n = n->next)
+	for (const struct node *n = p->first; n; n = n->next) {
+		c->view[n->step->id].one_way = n->step->one_way;
 		c->view[n->step->id].by_seeds = n->step->op == SUF_open && (maker(n->in[0])->step->op == SUF_lut || maker(n->in[0])->step->op == SUF_lutc);
+	}
 }
 
 /* ---- the float program ---------------------------------------------------------------- */

@@ -97,7 +97,8 @@ static enum suf_err open_model(struct deal *d)
 	if (suf_public_weights(d->prog))
 		return open_public(d);
 	if (cfg->weights)
-		return text_fail(d->text, SUF_EUSAGE, "%s: the weights of this program are masked: the dealer must not see them", cfg->weights);
+		return text_fail(d->text, SUF_EUSAGE, "%s: the weights of this program are %s: the dealer must not see them", cfg->weights,
+			suf_owner_weights(d->prog) ? "party 0's" : "masked");
 	if (cfg->owner)
 		return model_load(&d->model, d->prog, cfg->owner, d->text);
 	if (!cfg->state && !cfg->dir && d->prog->nweight > 0)

@@ -15,6 +15,8 @@
 
 enum { PIECE = 64 * SUF_BLOCK }; /* weights per message at set-up */
 
+struct buffers { uint64_t *words; uint8_t *msg; }; /* of a message */
+
 struct party {
 	const struct suf_program *prog;
 	const struct suf_party_config *cfg;
@@ -24,6 +26,7 @@ struct party {
 	char *used_dir;
 	struct suf_weights *weights;      /* masked, or plain with owner */
 	uint64_t **w_hat;                 /* made, received or (public ones) read here; else NULL */
+	uint64_t **owned;                 /* party 0's own weights, where steps read them as they are; else NULL */
 	const uint64_t **weight;          /* by index: into the mapped file or w_hat */
 	uint64_t **input, **output;
 	uint8_t input_digest[32];
@@ -57,17 +60,21 @@ static enum suf_err open_weights(struct party *p)
 	if (p->prog->nweight == 0)
 		return SUF_OK;
 	if (!cfg->weights)
-		return p->role == 1 ? SUF_OK : text_fail(p->text, SUF_EUSAGE, "party 0 needs the weights: masked ones, or plain ones with --owner");
+		return p->role == 1 ? SUF_OK : text_fail(p->text, SUF_EUSAGE, "party 0 needs the weights: %splain ones with --owner",
+			suf_owner_weights(p->prog) ? "" : "masked ones, or ");
 	enum suf_err err = suf_weights_open(&p->weights, cfg->weights, p->text);
 	if (!err)
 		err = suf_weights_fit(p->weights, p->prog, p->text);
 	if (err)
 		return err;
 	bool plain = suf_weights_kind(p->weights) == SUF_WEIGHTS_PLAIN;
+	if (!plain && p->role == 0 && suf_owner_weights(p->prog))
+		return text_fail(p->text, SUF_EUSAGE, "%s: masked weights; party 0 owns the weights of this program and computes with them: give the plain ones, with --owner", cfg->weights);
 	if (plain && p->role == 1)
 		return text_fail(p->text, SUF_EUSAGE, "%s: plain weights; party 1 must not see them: use masked weights (mask-weights)", cfg->weights);
 	if (plain && !cfg->owner)
-		return text_fail(p->text, SUF_EUSAGE, "%s: plain weights; mask them with mask-weights, or add the owner's file (--owner model.owner)", cfg->weights);
+		return text_fail(p->text, SUF_EUSAGE, "%s: plain weights; %sadd the owner's file (--owner model.owner)", cfg->weights,
+			suf_owner_weights(p->prog) ? "" : "mask them with mask-weights, or ");
 	if (plain && (err = model_load(&p->owner, p->prog, cfg->owner, p->text)) != SUF_OK)
 		return err;
 	const uint8_t *epoch = plain ? p->owner.epoch : suf_weights_epoch(p->weights);
@@ -138,16 +145,17 @@ static enum suf_err meet(struct party *p, struct hello *theirs)
 	return handshake(p->chan, &mine, theirs, p->text);
 }
 
-/* W_hat of one tensor to the peer, packed, while it is made; kept here too. */
-static enum suf_err send_tensor(struct party *p, const struct model_masker *m, uint32_t k, uint8_t *msg)
+/* W_hat of one tensor to the peer, packed, while it is made; `hat`: NULL, or where it is kept. */
+static enum suf_err send_tensor(struct party *p, const struct model_masker *m, uint32_t k, uint64_t *hat, struct buffers *b)
 {
 	const struct suf_weights_tensor *t = suf_weights_tensor(p->weights, k);
 	enum suf_err err = SUF_OK;
 	for (uint64_t at = 0; at < t->count && !err; at += PIECE) {
 		size_t n = t->count - at < PIECE ? (size_t)(t->count - at) : PIECE;
-		model_mask(m, p->weights, k, at, n, p->w_hat[k] + at);
-		suf_pack_bits(msg, p->w_hat[k] + at, n, t->bits);
-		err = suf_chan_exchange(p->chan, msg, (n * t->bits + 7) / 8, NULL, 0);
+		uint64_t *words = hat ? hat + at : b->words;
+		model_mask(m, p->weights, k, at, n, words);
+		suf_pack_bits(b->msg, words, n, t->bits);
+		err = suf_chan_exchange(p->chan, b->msg, (n * t->bits + 7) / 8, NULL, 0);
 	}
 	return err;
 }
@@ -166,30 +174,73 @@ static enum suf_err receive_tensor(struct party *p, uint32_t k, uint8_t *msg)
 	return err;
 }
 
-/* Party 0 sends even when party 1 has a file: what travels is decided by one side's flags alone. */
-static enum suf_err exchange_weights(struct party *p, bool sent)
+/* Party 0 owns the weights: it keeps those that steps read as they are, and masked those that steps read masked. */
+static enum suf_err own_tensor(struct party *p, const struct model_masker *m, uint32_t k, unsigned read)
 {
-	const uint32_t n = p->prog->nweight;
+	const size_t n = (size_t)suf_weights_tensor(p->weights, k)->count;
+	if (read & PLAN_OWNED)
+		p->owned[k] = malloc((n + 1) * sizeof **p->owned);
+	if (read & PLAN_MASKED)
+		p->w_hat[k] = malloc((n + 1) * sizeof **p->w_hat);
+	if ((read & PLAN_OWNED && !p->owned[k]) || (read & PLAN_MASKED && !p->w_hat[k]))
+		return text_fail(p->text, SUF_ENOMEM, "no memory for the weights");
+	if (read & PLAN_OWNED)
+		suf_weights_get(p->weights, k, 0, n, p->owned[k]);
+	if (read & PLAN_MASKED)
+		model_mask(m, p->weights, k, 0, n, p->w_hat[k]);
+	return SUF_OK;
+}
+
+static enum suf_err each_tensor(struct party *p, bool sent, const uint8_t *read, struct buffers *b)
+{
+	const bool owner = p->role == 0 && suf_owner_weights(p->prog);
 	struct model_masker m;
 	enum suf_err err = SUF_OK;
-	p->weight = calloc(n + 1u, sizeof *p->weight);
-	if (sent)
-		p->w_hat = arrays_new(p->prog->weight, n);
-	uint8_t *msg = sent ? malloc(PIECE * 8) : NULL;
-	if (!p->weight || (sent && (!p->w_hat || !msg)))
-		err = text_fail(p->text, SUF_ENOMEM, "no memory for the weights");
-	if (sent && p->role == 0)
+	if (sends_weights(p))
 		model_masker_init(&m, &p->owner);
-	for (uint32_t k = 0; k < n && !err; k++) {
-		if (sent) {
-			err = p->role == 0 ? send_tensor(p, &m, k, msg) : receive_tensor(p, k, msg);
-			if (err)
-				text_fail(p->text, err, "masked weights: %s", suf_chan_error(p->chan));
-		}
+	for (uint32_t k = 0; k < p->prog->nweight && !err; k++) {
+		if (sent && (err = p->role == 0 ? send_tensor(p, &m, k, owner ? NULL : p->w_hat[k], b) : receive_tensor(p, k, b->msg)) != SUF_OK)
+			text_fail(p->text, err, "masked weights: %s", suf_chan_error(p->chan));
+		if (!err && owner)
+			err = own_tensor(p, &m, k, read[k]);
 		p->weight[k] = p->w_hat ? p->w_hat[k] : suf_weights_tensor(p->weights, k)->data;
 	}
 	prg_wipe(&m, sizeof m);
-	free(msg);
+	return err;
+}
+
+/* Are the masked weights sent now?  Party 0 sends them even when party 1 has a file, unless it owns them and so has no use for them itself. */
+static bool weights_travel(const struct party *p, const struct hello *theirs)
+{
+	const bool sends = p->role == 0 ? sends_weights(p) : theirs->flags & HELLO_SENDS_WEIGHTS;
+	const bool has = p->role == 1 ? p->weights != NULL : theirs->flags & HELLO_HAS_WEIGHTS;
+	return sends && !suf_public_weights(p->prog) && !(has && suf_owner_weights(p->prog));
+}
+
+static enum suf_err exchange_weights(struct party *p, bool sent)
+{
+	const uint32_t n = p->prog->nweight;
+	const bool owner = p->role == 0 && suf_owner_weights(p->prog);
+	struct buffers b = { NULL, NULL };
+	uint8_t *read = calloc(n + 1u, 1);
+	p->weight = calloc(n + 1u, sizeof *p->weight);
+	if (owner) {
+		p->owned = calloc(n + 1u, sizeof *p->owned);
+		p->w_hat = calloc(n + 1u, sizeof *p->w_hat);
+	} else if (sent)
+		p->w_hat = arrays_new(p->prog->weight, n);
+	if (sent) {
+		b.words = malloc(PIECE * sizeof *b.words);
+		b.msg = malloc(PIECE * 8);
+	}
+	enum suf_err err = owner && read ? suf_plan_reads(p->prog, read) : SUF_OK;
+	if (err || !read || !p->weight || ((owner || sent) && !p->w_hat) || (owner && !p->owned) || (sent && (!b.words || !b.msg)))
+		err = text_fail(p->text, SUF_ENOMEM, "no memory for the weights");
+	else
+		err = each_tensor(p, sent, read, &b);
+	free(b.words);
+	free(b.msg);
+	free(read);
 	return err;
 }
 
@@ -216,6 +267,7 @@ static void fill_run(struct party *p, struct suf_run *r)
 	r->key = p->key;
 	r->chan = p->chan;
 	r->weight = p->weight;
+	r->owned = (const uint64_t *const *)p->owned;
 	r->input = (const uint64_t *const *)p->input;
 	r->output = p->output;
 	r->input_masked = r->outside_client = p->head.outside_client;
@@ -234,8 +286,11 @@ static void collect(struct party *p, const struct suf_run *r, struct suf_stats *
 	st->nclass = r->nklass;
 	for (uint32_t k = 0; k < r->nklass; k++)
 		st->klass[k] = (struct suf_class_stats){ r->klass[k].name, r->klass[k].ms, r->klass[k].sent, r->klass[k].received, r->klass[k].rounds };
-	st->sent = suf_chan_sent(p->chan) - st->setup_sent;
-	st->received = suf_chan_received(p->chan) - st->setup_received;
+	st->offline_ms = r->offline_ms;
+	st->ms -= r->offline_ms;
+	*(p->role == 1 ? &st->offline_sent : &st->offline_received) = r->plan.total.offline;
+	st->sent = suf_chan_sent(p->chan) - st->setup_sent - st->offline_sent;
+	st->received = suf_chan_received(p->chan) - st->setup_received - st->offline_received;
 }
 
 static enum suf_err run_online(struct party *p, struct suf_stats *st)
@@ -257,7 +312,7 @@ static enum suf_err run_online(struct party *p, struct suf_stats *st)
 		err = text_fail(p->text, SUF_EPROTO, "%llu bytes of the key were used, it has %llu", (unsigned long long)(suf_source_bytes(p->key) - SUF_KEY_HEADER),
 			(unsigned long long)p->head.body_bytes);
 	st->ms = run_now_ms() - start;
-	st->comm_ms = suf_chan_wait_ms(p->chan) - waited;
+	st->comm_ms = suf_chan_wait_ms(p->chan) - waited - r->offline_wait_ms;
 	collect(p, r, st);
 	run_done(r);
 	prg_wipe(r, sizeof *r);
@@ -282,6 +337,7 @@ static void party_free(struct party *p)
 	suf_chan_close(p->chan);
 	suf_weights_close(p->weights);
 	arrays_free(p->w_hat, p->prog->weight, p->prog->nweight);
+	arrays_free(p->owned, p->prog->weight, p->prog->nweight);
 	arrays_free(p->input, p->prog->input, p->prog->ninput);
 	arrays_free(p->output, p->prog->output, p->prog->noutput);
 	free(p->weight);
@@ -306,7 +362,7 @@ enum suf_err suf_party_run(const struct suf_program *prog, const struct suf_part
 	if (!err)
 		err = suf_key_claim(p.used_dir, &p.head, text);
 	if (!err)
-		err = exchange_weights(&p, !suf_public_weights(prog) && (p.role == 0 ? sends_weights(&p) : theirs.flags & HELLO_SENDS_WEIGHTS));
+		err = exchange_weights(&p, weights_travel(&p, &theirs));
 	if (!err)
 		err = run_online(&p, stats);
 	if (!err)

@@ -34,6 +34,14 @@ step_block(const struct suf_step *s)
 	return bytes;
 }
 
+static bool
+owned_operand(const struct suf_step *s, int k)
+{
+#define OWNED(step, operand) if (s->op == SUF_##step && k == (operand)) return true;
+#include "steps.def"
+	return false;
+}
+
 void
 suf_plan_step(struct suf_plan *plan, const struct suf_step *s, uint8_t output_to)
 {
@@ -44,6 +52,9 @@ suf_plan_step(struct suf_plan *plan, const struct suf_step *s, uint8_t output_to
 	plan->scratch_bytes = most(plan->scratch_bytes, step_scratch(s));
 	plan->key_bytes = most(plan->key_bytes, step_block(s));
 	plan->narrow |= s->op == SUF_open && s->s > 0;
+	for (int k = 0; plan->read && k < SUF_MAX_IN; k++)
+		if (ref_is_weight(s->in[k]))
+			plan->read[s->in[k].at] |= owned_operand(s, k) ? PLAN_OWNED : PLAN_MASKED;
 	plan->steps++;
 }
 
@@ -58,7 +69,7 @@ suf_plan_round(struct suf_plan *plan)
 uint64_t
 suf_plan_peak(const struct suf_plan *plan)
 {
-	return plan->border_bytes + plan->wire_bytes + plan->scratch_bytes + 2 * plan->msg_bytes + plan->key_bytes;
+	return plan->border_bytes + plan->wire_bytes + plan->scratch_bytes + 2 * plan->msg_bytes + plan->key_bytes + plan->total.offline;
 }
 
 static uint64_t
@@ -68,6 +79,20 @@ tensor_bytes(const struct suf_tensor *t, uint32_t n)
 	for (uint32_t k = 0; k < n; k++)
 		elems += wire_elems(&t[k]);
 	return elems * 8;
+}
+
+enum suf_err
+suf_plan_reads(const struct suf_program *prog, uint8_t *read)
+{
+	struct suf_run *r = calloc(1, sizeof *r);
+	if (!r)
+		return SUF_ENOMEM;
+	r->prog = prog;
+	r->mode = RUN_PLAN;
+	r->plan.read = read;
+	const enum suf_err e = prog->body(r);
+	free(r);
+	return e;
 }
 
 enum suf_err

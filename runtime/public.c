@@ -9,6 +9,7 @@
 #include <string.h>
 
 bool suf_public_weights(const struct suf_program *prog) { return strcmp(prog->weights, "public") == 0; }
+bool suf_owner_weights(const struct suf_program *prog) { return strcmp(prog->weights, "owner") == 0; }
 
 static enum suf_err read_all(const struct suf_weights *w, const struct suf_program *prog, uint64_t ***words, char *text)
 {

@@ -13,6 +13,7 @@
 #include "run.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- queueing ------------------------------------------------------------- */
 
@@ -55,17 +56,8 @@ open_mask(struct suf_run *r, const struct suf_step *s)
 	}
 }
 
-/* What a party sends of share z. */
-static inline uint64_t
-top_bits(const struct suf_step *s, int party, uint64_t z)
-{
-	if (s->round_half && party == 0 && s->s)
-		z = (z + (1ull << (s->s - 1))) & ring_mask(s->n);
-	return (z >> s->s) & ring_mask(s->m);
-}
-
 static enum suf_err open_deal(struct suf_run *r, const struct suf_step *s) { open_mask(r, s); return SUF_OK; }
-static enum suf_err open_eval(struct suf_run *r, const struct suf_step *s) { return queue(r, s); }
+static enum suf_err open_eval(struct suf_run *r, const struct suf_step *s) { return r->in_advance ? ahead_put(r, s) : queue(r, s); }
 
 static enum suf_err
 open_sim(struct suf_run *r, const struct suf_step *s)
@@ -76,7 +68,7 @@ open_sim(struct suf_run *r, const struct suf_step *s)
 		const uint64_t ring = ring_mask(s->n);
 		for (uint64_t i = 0; i < s->count; i++) {
 			uint64_t z1 = (x[i] + m[i] - z0[i]) & ring;
-			x[i] = top_bits(s, 0, z0[i]) + top_bits(s, 1, z1);
+			x[i] = open_top_bits(s, 0, z0[i]) + open_top_bits(s, 1, z1);
 		}
 		open_mask(r, s);
 		for (uint64_t i = 0; i < s->count; i++)
@@ -207,11 +199,11 @@ const struct step_impl step_output = { .deal = output_deal, .eval = output_eval,
 
 /* ---- the exchange ------------------------------------------------------------- */
 
-/* Does `party` send for this step? */
+/* Does `party` send for this step, online? */
 static bool
 sends(const struct suf_step *s, int party)
 {
-	return s->op == SUF_open || party == 1;
+	return party == 0 ? s->op == SUF_open && !s->one_way : !s->offline;
 }
 
 static size_t
@@ -227,7 +219,7 @@ put_message(struct suf_run *r)
 		for (uint64_t i = 0; i < s->count; i += SUF_BLOCK) {
 			size_t n = s->count - i < SUF_BLOCK ? (size_t)(s->count - i) : SUF_BLOCK;
 			for (size_t j = 0; j < n; j++)
-				top[j] = s->op == SUF_open ? top_bits(s, r->party, z[i + j]) : z[i + j];
+				top[j] = s->op == SUF_open ? open_top_bits(s, r->party, z[i + j]) : z[i + j];
 			suf_pack_bits(at, top, n, s->m);
 			at += (n * s->m + 7) / 8;
 		}
@@ -245,6 +237,19 @@ peer_message_bytes(const struct suf_run *r)
 	return bytes;
 }
 
+/* A block of an opening, from the other's part and the own one; of both, party 1's was made before if the opening is offline. */
+static void
+open_block(struct suf_run *r, const struct suf_step *s, size_t n, uint64_t *z, uint64_t *theirs)
+{
+	uint64_t ahead[SUF_BLOCK];
+	if (s->offline)
+		ahead_get(r, s, n, r->party == 0 ? theirs : ahead);
+	for (size_t j = 0; j < n; j++) {
+		const uint64_t own = s->offline && r->party == 1 ? ahead[j] : open_top_bits(s, r->party, z[j]);
+		z[j] = (own + theirs[j]) & ring_mask(s->m);
+	}
+}
+
 static void
 get_message(struct suf_run *r)
 {
@@ -252,16 +257,18 @@ get_message(struct suf_run *r)
 	uint64_t theirs[SUF_BLOCK];
 	for (uint32_t k = 0; k < r->nopen; k++) {
 		const struct suf_step *s = &r->open[k];
-		if (!sends(s, 1 - r->party))
-			continue;
+		const bool sent = sends(s, 1 - r->party), closed = s->one_way && r->party == 1; /* not for party 1: a share is no value */
 		uint64_t *z = run_wire(r, s->out[0]);
-		for (uint64_t i = 0; i < s->count; i += SUF_BLOCK) {
+		for (uint64_t i = 0; i < s->count && (sent || closed || s->offline); i += SUF_BLOCK) {
 			size_t n = s->count - i < SUF_BLOCK ? (size_t)(s->count - i) : SUF_BLOCK;
-			suf_unpack_bits(theirs, at, n, s->m);
-			at += (n * s->m + 7) / 8;
-			for (size_t j = 0; j < n; j++)
-				z[i + j] = s->op == SUF_open
-				         ? (top_bits(s, r->party, z[i + j]) + theirs[j]) & ring_mask(s->m) : theirs[j];
+			if (sent) {
+				suf_unpack_bits(theirs, at, n, s->m);
+				at += (n * s->m + 7) / 8;
+			}
+			if (s->op == SUF_open && !closed)
+				open_block(r, s, n, z + i, theirs);
+			else
+				memcpy(z + i, closed ? memset(theirs, 0, n * sizeof *theirs) : theirs, n * sizeof *theirs);
 		}
 	}
 }
@@ -301,6 +308,8 @@ suf_round(struct suf_run *r)
 {
 	if (r->err)
 		return r->err;
+	if (r->in_advance)
+		return ahead_round(r);
 	r->rounds++;
 	if (r->mode == RUN_PLAN) {
 		suf_plan_round(&r->plan);

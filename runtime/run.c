@@ -40,6 +40,7 @@ uint64_t *run_wire(struct suf_run *r, struct suf_ref ref) { return r->wire + ref
 uint64_t *run_mask(struct suf_run *r, struct suf_ref ref) { return r->mask + ref.at; }
 uint64_t *run_share0(struct suf_run *r, struct suf_ref ref) { return r->share0 + ref.at; }
 const uint64_t *run_weight(struct suf_run *r, struct suf_ref ref) { return r->weight[ref.at]; }
+const uint64_t *run_owned(struct suf_run *r, struct suf_ref ref) { return r->mode == RUN_PARTY && r->party == 0 ? r->owned[ref.at] : r->weight[ref.at]; }
 
 static void
 stream(struct suf_run *r, const struct prg_stream_key *key, uint32_t id, uint32_t tag,
@@ -508,6 +509,15 @@ key_position(const struct suf_run *r, uint64_t at[2])
 		      : r->mode == RUN_PARTY && p == r->party ? suf_source_bytes(r->key) : 0;
 }
 
+/* What party 1 does not do now: online, its part of offline steps, but for taking their openings; in advance, everything else. */
+static bool
+not_now(const struct suf_run *r, const struct suf_step *s)
+{
+	if (r->mode != RUN_PARTY || r->party != 1)
+		return false;
+	return r->in_advance ? !s->offline : s->offline && s->op != SUF_open;
+}
+
 enum suf_err
 suf_step(struct suf_run *r, const struct suf_step *s)
 {
@@ -521,11 +531,13 @@ suf_step(struct suf_run *r, const struct suf_step *s)
 	double t0 = run_now_ms();
 	uint64_t before[2], after[2];
 	key_position(r, before);
-	enum suf_err e = im->local ? run_local(r, s)
+	enum suf_err e = not_now(r, s) ? SUF_OK : im->local ? run_local(r, s)
 	               : r->mode == RUN_DEAL ? im->deal(r, s)
 	               : r->mode == RUN_PARTY ? im->eval(r, s) : im->sim(r, s);
 	if (e)
 		return run_fail(r, e, "step %u (%s) failed", s->id, suf_step_desc[s->op].name);
+	if (r->in_advance)
+		return SUF_OK;
 	key_position(r, after);
 	if (r->mode != RUN_SIM && check_cursor(r, s, before, after))
 		return r->err;
@@ -581,10 +593,11 @@ run_start(struct suf_run *r)
 	if (r->mode == RUN_PARTY) {
 		r->msg_out = buffer(r, r->plan.msg_bytes);
 		r->msg_in = buffer(r, r->plan.msg_bytes);
+		r->ahead = r->plan.total.offline ? buffer(r, r->plan.total.offline) : NULL;
 	}
 	r->scratch = buffer(r, r->plan.scratch_bytes);
 	r->key_buf = buffer(r, r->plan.key_bytes);
-	return r->err ? r->err : r->prog->body(r);
+	return r->err || run_ahead(r) ? r->err : r->prog->body(r);
 }
 
 static void
@@ -611,6 +624,7 @@ run_done(struct suf_run *r)
 	drop(r->wire, wires);
 	drop(r->mask, wires);
 	drop(r->share0, wires);
+	drop(r->ahead, r->plan.total.offline);
 	drop(r->msg_out, r->plan.msg_bytes);
 	drop(r->msg_in, r->plan.msg_bytes);
 	drop(r->scratch, r->plan.scratch_bytes);
@@ -620,7 +634,7 @@ run_done(struct suf_run *r)
 	prg_wipe(r->model, sizeof r->model);
 	prg_wipe(&r->client, sizeof r->client);
 	r->wire = r->mask = r->share0 = NULL;
-	r->msg_out = r->msg_in = r->key_buf = NULL;
+	r->ahead = r->msg_out = r->msg_in = r->key_buf = NULL;
 	r->scratch = NULL;
 	r->open = NULL;
 }

@@ -27,7 +27,6 @@ enum suf_part {
 };
 enum part_kind { KIND_CORR, KIND_XORC, KIND_DPF, KIND_MASK };
 enum step_form { FORM_LOCAL, FORM_SHARED, FORM_MASKED, FORM_EXACT, FORM_DEALER };
-enum { SENT_BOTH = 2, SENT_CLIENT = 3 };
 enum { RUN_TAG_INPUT = 0x200 }; /* stream tag of an input's mask, in the client's stream; word i masks element i */
 struct part_desc { const char *name; enum suf_op step; enum part_kind kind; };
 struct step_desc { const char *name; int nin, nout; enum step_form form; const char *doc; };
@@ -43,7 +42,7 @@ enum step_form suf_result_form(const struct suf_step *, int k);  /* the step's, 
  * and ring multiply-adds by role, key bytes of a party in the words of published systems.  Party 1 acts for the client.
  * in[].space must be set. */
 enum suf_role { SUF_DEALER, SUF_P0, SUF_P1, SUF_NROLE };
-struct suf_cost { uint64_t key[2], client_key, sent[2], prg[SUF_NROLE], mul_adds[SUF_NROLE], words; };
+struct suf_cost { uint64_t key[2], client_key, sent[2], offline, prg[SUF_NROLE], mul_adds[SUF_NROLE], words; }; /* offline: party 1 to party 0 */
 struct suf_cost suf_step_cost(const struct suf_step *, uint8_t output_to);
 void suf_cost_add(struct suf_cost *, const struct suf_cost *);
 uint64_t suf_operand_count(const struct suf_step *, int k);      /* elements of in[k] that a mask is made for */
@@ -74,10 +73,13 @@ struct suf_plan {
 	uint64_t wire_bytes, scratch_bytes, msg_bytes, key_bytes; /* buffers; one block of key material */
 	uint64_t border_bytes;                /* weights, inputs and outputs at a party */
 	uint64_t round_sent[2];               /* queued by each party since the last round */
+	uint8_t *read;                        /* by index of a weight: PLAN_MASKED, PLAN_OWNED, as steps read it; NULL: nobody asks */
 	bool narrow;                          /* some opening drops bits: it rounds by the shares, so products tell the simulator party 0's */
 };
+enum { PLAN_MASKED = 1, PLAN_OWNED = 2 };
 void suf_plan_step(struct suf_plan *, const struct suf_step *, uint8_t output_to);
 void suf_plan_round(struct suf_plan *);
+SUF_MUST_USE enum suf_err suf_plan_reads(const struct suf_program *, uint8_t *read); /* read: zeroed, one for each weight */
 uint64_t suf_plan_peak(const struct suf_plan *);          /* bytes that a party holds during a run */
 /* In one call: the plan of a program (mode RUN_PLAN over its body). */
 SUF_MUST_USE enum suf_err suf_plan(const struct suf_program *, struct suf_plan *, char *err);
@@ -99,12 +101,16 @@ struct suf_run {
 	struct suf_source *key;               /* party */
 	struct suf_chan *chan;                /* party */
 	const uint64_t *const *weight;        /* party: W_hat; sim: W; dealer: public ones alone; by index; reduced mod 2^bits */
+	const uint64_t *const *owned;         /* party 0: W, where it owns the weights; sim: W */
 	const uint64_t *const *input;         /* party acting for the client, sim: fixed-point values mod 2^bits (one-hot already expanded); by index */
 	uint64_t *const *output;              /* receiver, sim: filled by step output */
 	bool input_masked;                    /* party: input[] already holds x_hat (the client stands outside) */
 	bool outside_client;                  /* dealer: output masks go to client_sink; party: output[] gets the masked value */
 	struct suf_step *open; uint32_t nopen, open_cap; /* openings and inputs queued for this round */
 	uint8_t *msg_out, *msg_in;            /* one round's message */
+	uint8_t *ahead; size_t ahead_at, ahead_sent; /* offline messages of party 1, in program order; where the next one is or goes; what is sent */
+	bool in_advance;                      /* party 1 makes them: the steps marked `offline`, and no other */
+	double offline_ms, offline_wait_ms;   /* party: time taken by them, and of it inside the link */
 	uint8_t *key_buf;                     /* one block of key material */
 	void *scratch;                        /* run_scratch() */
 	struct suf_plan plan;                 /* made by run_init */
@@ -125,6 +131,7 @@ uint64_t *run_wire(struct suf_run *, struct suf_ref);      /* party, sim */
 uint64_t *run_mask(struct suf_run *, struct suf_ref);      /* dealer, sim */
 uint64_t *run_share0(struct suf_run *, struct suf_ref);    /* sim */
 const uint64_t *run_weight(struct suf_run *, struct suf_ref); /* party: W_hat, sim: W; a public one also at the dealer */
+const uint64_t *run_owned(struct suf_run *, struct suf_ref);  /* OWNED: party 0: W, party 1: W_hat, sim: W */
 static inline bool ref_is_weight(struct suf_ref ref) { return ref.space == SUF_WEIGHT || ref.space == SUF_PUBLIC; }
 /* Mask of a weight: dealer, sim: r_W = s0 + s1; party: its own share.  `first`, `count` elements of it; zeros if it is public. */
 void run_weight_mask(struct suf_run *, struct suf_ref, uint64_t first, size_t count, unsigned bits, uint64_t *out);
@@ -157,6 +164,21 @@ void eval_pad(struct suf_run *, const struct suf_step *, int output, uint64_t fi
 void deal_pad(struct suf_run *, const struct suf_step *, int output, uint64_t first, size_t count, unsigned bits, uint64_t *mask);
 void party_pad(struct suf_run *, int party, uint32_t id, int output, uint64_t first, size_t count, unsigned bits, uint64_t *pad); /* one party's pad, e.g. as mask share */
 
+/* What a party sends of its share z in step open. */
+static inline uint64_t
+open_top_bits(const struct suf_step *s, int party, uint64_t z)
+{
+	if (s->round_half && party == 0 && s->s)
+		z = (z + (1ull << (s->s - 1))) & ring_mask(s->n);
+	return (z >> s->s) & ring_mask(s->m);
+}
+
+/* ahead.c: before the body runs online, party 1 makes and sends its offline messages, party 0 takes them; both keep them.  Counted in
+ * offline_ms and in the bytes of the channel alone. */
+SUF_MUST_USE enum suf_err run_ahead(struct suf_run *);
+SUF_MUST_USE enum suf_err ahead_put(struct suf_run *, const struct suf_step *open); /* party 1, in advance */
+SUF_MUST_USE enum suf_err ahead_round(struct suf_run *); /* likewise, at the end of a round: what was put is sent */
+void ahead_get(struct suf_run *, const struct suf_step *open, size_t count, uint64_t *top); /* the next `count` elements, online */
 struct run_class *run_class(struct suf_run *, const struct suf_step *); /* counters of the step's cost class */
 double run_now_ms(void);                                   /* monotonic clock */
 

@@ -31,9 +31,10 @@ static void put_party(FILE *f, const struct suf_program *prog, const struct suf_
 	fputs(",\"weights\":", f);
 	put_string(f, prog->weights);
 	fprintf(f, ",\n \"totals\":{\"online_ms\":%.3f,\"comm_ms\":%.3f,\"sent_bytes\":%llu,\"received_bytes\":%llu,\"rounds\":%u,\"key_bytes\":%llu,"
-		"\"peak_rss_bytes\":%llu,\"setup_sent_bytes\":%llu,\"setup_received_bytes\":%llu,\"prg_calls\":%llu},\n \"classes\":{",
+		"\"peak_rss_bytes\":%llu,\"setup_sent_bytes\":%llu,\"setup_received_bytes\":%llu,\"offline_ms\":%.3f,\"offline_sent_bytes\":%llu,\"offline_received_bytes\":%llu,\"prg_calls\":%llu},\n \"classes\":{",
 		s->ms, s->comm_ms, (unsigned long long)s->sent, (unsigned long long)s->received, s->rounds, (unsigned long long)s->key[s->role],
-		(unsigned long long)s->peak_rss, (unsigned long long)s->setup_sent, (unsigned long long)s->setup_received, (unsigned long long)s->prg_calls);
+		(unsigned long long)s->peak_rss, (unsigned long long)s->setup_sent, (unsigned long long)s->setup_received, s->offline_ms,
+		(unsigned long long)s->offline_sent, (unsigned long long)s->offline_received, (unsigned long long)s->prg_calls);
 	for (uint32_t k = 0; k < s->nclass; k++) {
 		fputs(k ? ",\n  " : "", f);
 		put_string(f, s->klass[k].name);

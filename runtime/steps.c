@@ -276,15 +276,9 @@ add_work(struct suf_cost *c, const struct suf_step *s)
 static void
 add_sent(struct suf_cost *c, const struct suf_step *s)
 {
-	enum { FROM_BOTH, FROM_CLIENT } from = FROM_BOTH;
-	uint64_t n = 0;
-	switch (s->op) {
-#define SENT(step, from_, count, bits) case SUF_##step: from = FROM_##from_; n = ((uint64_t)(count) * (uint64_t)(bits) + 7) / 8; break;
+	uint64_t *const by_P0 = &c->sent[0], *const by_P1 = &c->sent[1], *const by_P1_OFFLINE = &c->offline;
+#define SENT(step, from, count, bits) if (s->op == SUF_##step) *by_##from += ((uint64_t)(count) * (uint64_t)(bits) + 7) / 8;
 #include "steps.def"
-	default: break;
-	}
-	c->sent[0] += from == FROM_CLIENT ? 0 : n;
-	c->sent[1] += n;
 }
 
 /* ---- key bytes as in published systems -------------------------------------------------
@@ -349,6 +343,7 @@ suf_cost_add(struct suf_cost *to, const struct suf_cost *c)
 		to->mul_adds[r] += c->mul_adds[r];
 	}
 	to->client_key += c->client_key;
+	to->offline += c->offline;
 	to->words += c->words;
 }
 

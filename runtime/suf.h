@@ -65,6 +65,8 @@ struct suf_step {
 	uint8_t s, b;            /* shift or dropped bits; bits compared or looked up */
 	uint8_t shared;          /* local steps: the operands are shares (party 0 alone adds constants) */
 	uint8_t slack, weight_b, define_last, round_half;
+	uint8_t offline;         /* party 1 does its part before the input is there: nothing it reads depends on anything online (pass `offline`) */
+	uint8_t one_way;         /* open: party 0 alone learns the value */
 	uint32_t pad_a, pad_b;   /* != 0: mask shares of in[0], in[1] are the pads of that step */
 	int64_t ca, cb, c;
 	const struct suf_map *map;
@@ -96,7 +98,7 @@ struct suf_pack {
 
 struct suf_run;
 struct suf_program {
-	const char *name, *gates, *weights;  /* model, gate set, weight setting: masked, public */
+	const char *name, *gates, *weights;  /* model, gate set, weight setting: masked, owner, public */
 	uint8_t hash[32];                    /* SHA-256 of the scheduled IR text */
 	uint64_t wire_elems;
 	uint8_t output_to;                   /* 0, 1; 2: both */
@@ -125,6 +127,8 @@ struct suf_stats {
 	int role;                            /* party; -1: dealer */
 	double ms, comm_ms;                  /* online (dealer: key generation); of it inside the link */
 	uint64_t sent, received;             /* online bytes */
+	double offline_ms;                   /* weights of party 0: what party 1 sends before the input is there, with what it computes for that */
+	uint64_t offline_sent, offline_received;
 	uint64_t setup_sent, setup_received; /* handshake, and masked weights when they are sent */
 	uint64_t key[2];                     /* bytes of key material, headers not counted; party: its own in key[role] */
 	uint64_t prg_calls, peak_rss;
@@ -164,7 +168,8 @@ struct suf_party_config {
 	const char *key;                     /* file or FIFO; NULL: key_fd */
 	int key_fd;
 	const char *used_dir;                /* where the use of the key is recorded; NULL: the folder of the key file, or "." */
-	const char *weights;                 /* masked; plain with `owner` at party 0; NULL at party 1: party 0 sends them.  Public: plain, both */
+	const char *weights;                 /* masked; plain with `owner` at party 0, which a program with party 0's weights needs; NULL at party 1:
+	                                      * party 0 sends them masked.  Public: plain, both */
 	const char *owner;                   /* model.owner, when party 0 owns the model */
 	const char *masked_input;            /* from suf_share_input; both parties */
 	const char *masked_output;           /* written for suf_reveal */
@@ -182,6 +187,7 @@ SUF_MUST_USE enum suf_err suf_reveal(const struct suf_program *, const char *cli
 uint64_t suf_tensor_elems(const struct suf_tensor *);  /* of the user's array */
 bool suf_receives(const struct suf_program *, int role);
 bool suf_public_weights(const struct suf_program *);   /* everybody knows them, the dealer too */
+bool suf_owner_weights(const struct suf_program *);    /* party 0 knows them */
 
 /* The command line of a generated program: keygen, run, mask-weights,
  * share-input, reveal, keys, info.  Returns the exit status. */

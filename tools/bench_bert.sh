@@ -2,31 +2,36 @@
 # SPDX-License-Identifier: Apache-2.0
 # Time a full-size transformer stack: dealer and both parties on this machine, keys streamed through pipes.
 #   bench_bert.sh BUILD_DIR [options]
-#     --model bert-stack|gpt2-stack|bert-full   --size tiny|base|large   --seq N      the graph (default bert-stack base 128;
+#     --model bert-stack|gpt2-stack|bert-full   --size tiny|base|medium|large   --seq N      the graph (default bert-stack base 128;
 #                                     bert-full: as transformers exports it, with embeddings, attention mask and pooler)
 #     --gates SET[,SET..]             sets or gates files (default: what sufc chooses); several take turns, run by run
 #     --runs N --warmup N             timed runs of each, their median is printed (default 3), and runs before them (1)
+#     --weights masked|owner          the setting (default masked); owner: party 0 has the plain weights, party 1 the masked ones
 #     --stored                        write the keys to disk first instead of streaming them
+#     --machine FILE                  constants of this machine for the floor (default: measured now)
 #     --work DIR                      where graphs, keys and statistics go (default BUILD_DIR/bench)
 # Prints one table row for each set: total ms, comm GiB (sent + received at one party), key GiB (both parties), keygen ms,
-# comm ms, ms of softmax, GELU, layernorm and truncation, peak memory, error against float, and the error that `sufc simulate`
-# predicts for the same input (other randomness).  Of several sets, a second table has the medians of the total over that of the
+# comm ms, ms of softmax, GELU, layernorm and truncation, peak memory, error against float, the error that `sufc simulate`
+# predicts for the same input (other randomness), the set's floor (docs/costs.md: its counted work at this machine's rates; of a party,
+# of the dealer, of all three on this machine's cores) and the total over the last of these.  Of several sets, a second table has the medians of the total over that of the
 # first set; both tables have the least and the most of the runs.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 build=$(cd "${1:?usage: bench_bert.sh BUILD_DIR [options]}" && pwd)
 shift
 source "$root/tools/lib.sh"
-model=bert-stack size=base seq=128 gates="" runs=3 warmup=1 stored=0 work=$build/bench
+model=bert-stack size=base seq=128 weights=masked gates="" runs=3 warmup=1 stored=0 machine="" work=$build/bench
 while [[ $# -gt 0 ]]; do
 	case $1 in
 	--model) model=$2; shift ;;
 	--size) size=$2; shift ;;
 	--seq) seq=$2; shift ;;
 	--gates) gates=$2; shift ;;
+	--weights) weights=$2; shift ;;
 	--runs) runs=$2; shift ;;
 	--warmup) warmup=$2; shift ;;
 	--stored) stored=1 ;;
+	--machine) machine=$2; shift ;;
 	--work) work=$2; shift ;;
 	*) echo "unknown option $1" >&2; exit 1 ;;
 	esac
@@ -47,6 +52,12 @@ if [[ ! -f $at/$output.float.npy ]]; then
 	python3 "$root/tools/make_model.py" "$model" --size "$size" --seq "$seq" --out "$at" >&2
 fi
 
+if [[ -z $machine ]]; then
+	machine=$work/machine.json
+	echo "measuring this machine" >&2
+	"$build/sufc" calibrate-machine --machine "$machine" >"$work/machine.txt"
+fi
+
 # A gates file goes by its name: label_of SET
 label_of() { basename "${1:-default}" .gates; }
 IFS=, read -ra sets <<<"${gates:-default}"
@@ -54,13 +65,15 @@ twice=$(for set in "${sets[@]}"; do label_of "$set"; done | sort | uniq -d)
 [[ -z $twice ]] || { echo "--gates: two are called $twice" >&2; exit 1; }
 for set in "${sets[@]}"; do
 	program=$at/$(label_of "$set")/party
-	options=(--calibrate "$at/calibrate.npz")
+	options=(--calibrate "$at/calibrate.npz" --weights="$weights")
 	[[ $set == default ]] || options+=(--gates="$set")
 	rm -rf "${program%/*}" # masks and model state there may be of another program
 	mkdir -p "${program%/*}"
 	echo "compiling with gates $set" >&2
 	build_program "$at/model.onnx" "$program" "${options[@]}" >&2
 	"$build/sufc" simulate "$at/model.onnx" "${options[@]}" "${inputs[@]}" --output "$output=${program%/*}/y.sim.npy" >&2
+	[[ $stored -eq 1 ]] || options+=(--streamed)
+	"$build/predict" --machine "$machine" "${options[@]}" "$at/model.onnx" >"${program%/*}/predicted.txt"
 done
 use_plain
 
@@ -85,7 +98,9 @@ one_run() {
 			3>"$key0" 4>"$key1" >"$dir/keygen.log" 2>&1 &
 		dealer=$!
 	fi
-	run_pair "$program" "$key0" "$key1" "$dir/masked.weights" "$dir/run" "127.0.0.1:$(pick_port)" \
+	local plain=$dir/masked.weights owner=
+	[[ $weights == masked ]] || plain=$program.weights owner=$([[ $stored -eq 1 ]] && echo "$dir/keys" || echo "$own")/model.owner
+	model_owner=$owner peer_weights=$dir/masked.weights run_pair "$program" "$key0" "$key1" "$plain" "$dir/run" "127.0.0.1:$(pick_port)" \
 		"${inputs[@]}" --output "$output=$dir/y.npy" || {
 		tail -n 5 "$dir"/*.log >&2
 		[[ -z $dealer ]] || kill "$dealer" # it may still wait for a reader of its pipes
@@ -109,6 +124,12 @@ gib() { awk -v b="$1" 'BEGIN { printf "%.3f", b / 1073741824 }'; }
 mib() { awk -v b="$1" 'BEGIN { printf "%.0f", b / 1048576 }'; }
 ms() { awk -v b="$1" 'BEGIN { printf "%.1f", b }'; }
 
+# The floor of a set: floor LABEL; prints ms of a party, of the dealer, of the machine, and what the total is of the last
+floor() {
+	awk -v total="$(over "$1" run.1.json online_ms)" '{ v[$1] = $2 } END {
+		printf "%.1f, %.1f, %.1f | %.2f", v["floor_ms"], v["floor_keygen_ms"], v["floor_machine_ms"], total / v["floor_machine_ms"] }' "$at/$1/predicted.txt"
+}
+
 # print_row LABEL
 print_row() {
 	local own=$at/$1 sent received klass
@@ -123,7 +144,8 @@ print_row() {
 	printf '| %s ' "$(over "$1" run.1.json rounds)"
 	printf '| %s, %s ' "$(mib "$(over "$1" run.0.json peak_rss_bytes)")" "$(mib "$(over "$1" run.1.json peak_rss_bytes)")"
 	printf '| %s ' "$("$build/npy" diff "$own/run_$((warmup + runs - 1))/y.npy" "$at/$output.float.npy" | tail -n 1)"
-	printf '| %s |\n' "$("$build/npy" diff "$own/y.sim.npy" "$at/$output.float.npy" | tail -n 1)"
+	printf '| %s ' "$("$build/npy" diff "$own/y.sim.npy" "$at/$output.float.npy" | tail -n 1)"
+	printf '| %s |\n' "$(floor "$1")"
 }
 
 # print_ratio LABEL OTHER: medians, and each run over the other's run of the same turn
@@ -141,7 +163,7 @@ for ((k = 0; k < warmup + runs; k++)); do
 	done
 done
 printf '| model | seq | gates | total ms | least to most | comm GiB | key GiB P0, P1 | keygen ms | comm ms | softmax ms | GELU ms | layernorm ms |'
-printf ' truncate ms | rounds | peak MiB P0, P1 | error against float | error of the simulation |\n|%s\n' "$(printf -- '---|%.0s' {1..17})"
+printf ' truncate ms | rounds | peak MiB P0, P1 | error against float | error of the simulation | floor ms of a party, the dealer, the machine | total / floor |\n|%s\n' "$(printf -- '---|%.0s' {1..19})"
 for set in "${sets[@]}"; do print_row "$(label_of "$set")"; done
 [[ ${#sets[@]} -gt 1 ]] || exit 0
 printf '\n| total ms | ratio of the medians | least to most, turn by turn |\n|---|---|---|\n'

@@ -54,15 +54,17 @@ key_of() {
 
 # Run both parties of one inference: run_pair PROGRAM KEY0 KEY1 WEIGHTS PREFIX ADDRESS ARGS...
 # ARGS go to party 1 (--input, --output).  PREFIX.0.json, .1.json get statistics, PREFIX.0.log, .1.log the output.
-# link_options_N: the connection's options of role N.  peer_program, peer_weights: what party 1 has instead.  Sets status0, status1.
+# link_options_N: the connection's options of role N.  peer_program, peer_weights: what party 1 has instead (weights "none": party 0 sends
+# them).  model_owner: party 0 owns the weights, this is its model.owner.  Sets status0, status1.
 run_pair() {
-	local program=$1 key0=$2 key1=$3 weights=$4 prefix=$5 address=$6 pid
+	local program=$1 key0=$2 key1=$3 weights=$4 prefix=$5 address=$6 pid theirs=(--weights "${peer_weights:-$4}")
+	[[ ${peer_weights:-} != none ]] || theirs=()
 	shift 6
-	"$program" run --role 0 --key "$key0" --weights "$weights" --listen "$address" "${link_options_0[@]}" \
+	"$program" run --role 0 --key "$key0" --weights "$weights" ${model_owner:+--owner "$model_owner"} --listen "$address" "${link_options_0[@]}" \
 		--stats "$prefix.0.json" >"$prefix.0.log" 2>&1 </dev/null &
 	pid=$!
 	status1=0 status0=0
-	"${peer_program:-$program}" run --role 1 --key "$key1" --weights "${peer_weights:-$weights}" --connect "$address" "${link_options_1[@]}" \
+	"${peer_program:-$program}" run --role 1 --key "$key1" "${theirs[@]}" --connect "$address" "${link_options_1[@]}" \
 		--stats "$prefix.1.json" "$@" >"$prefix.1.log" 2>&1 </dev/null || status1=$?
 	wait "$pid" || status0=$?
 	[[ $status0 -eq 0 && $status1 -eq 0 ]]

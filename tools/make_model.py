@@ -34,6 +34,7 @@ from onnx import TensorProto, helper, numpy_helper
 SIZES = {  # layers, hidden, heads, feed-forward
     "tiny": (2, 128, 2, 512),
     "base": (12, 768, 12, 3072),
+    "medium": (24, 1024, 16, 4096),  # as GPT-2 calls it
     "large": (24, 1024, 16, 4096),
 }
 OPSET = 17

@@ -87,8 +87,10 @@ struct val *b_shift_sq(struct gb *, struct val *x, struct val *carry, unsigned s
 struct val *b_pieces(struct gb *, struct val *x, struct val *index, unsigned bits, unsigned degree, const int64_t *coeff, bool gap, unsigned m, const char *name);
 struct val *b_matmul(struct gb *, struct val *a, struct val *b, struct val *bias, const struct suf_mm *);
 
-/* --- public_proto.c: products, MASKED: opened, or local where b is a weight that everybody knows ------------------------- */
+/* --- weight_proto.c: products, MASKED: opened, or local where b is a weight that everybody knows ------------------------- */
 bool b_is_public(const struct gb *, const struct val *b);                /* a weight that everybody knows */
+bool b_is_owned(const struct gb *, const struct val *b);                 /* a weight that party 0 knows */
+struct val *b_owned_product(struct gb *, struct val *a, struct val *b, struct val *bias, const struct suf_mm *); /* shared; b: weights of party 0 */
 struct val *b_linear(struct gb *, struct val *a, struct val *b, struct val *bias, const struct suf_mm *);
 struct val *b_times(struct gb *, struct val *a, struct val *b, const struct suf_map *); /* elementwise, as many as a; map NULL: one by one */
 /* SHARED, of a shared a and a public b; a may still be opened, and the result has its own pads. */

@@ -128,7 +128,7 @@ give(struct gb *g, struct val *a, struct val *b, struct val *bias, const struct 
 	struct node *user = ir_user(g->p, g->at->out[0]);
 	if (!user || user->op != OP_tril || b_is_public(g, b))
 		return b_done(g, b_linear(g, a, b, bias, mm));
-	struct val *z = b_matmul(g, a, b, bias, mm);
+	struct val *z = b_is_owned(g, b) ? b_owned_product(g, a, b, bias, mm) : b_matmul(g, a, b, bias, mm);
 	const struct val *dense = g->at->out[0];
 	const uint64_t rows = (uint64_t)dense->dim[dense->rank - 2], past = (uint64_t)ir_int_or(user, ATTR_past, 0);
 	const struct suf_rows r = b_tril_rows(b_count(dense) / (uint64_t)dense->dim[dense->rank - 1], rows, past);

@@ -14,14 +14,19 @@ public_scratch(const struct suf_step *s)
 	return gemm_scratch(s->mm->rows, s->mm->inner, s->mm->cols) + 64;
 }
 
+const uint64_t *
+public_bias(struct suf_run *r, const struct suf_step *s)
+{
+	return s->in[2].space == SUF_NONE ? NULL : run_weight(r, s->in[2]);
+}
+
 void
-public_product(struct suf_run *r, const struct suf_step *s, bool bias, const uint64_t *a, uint64_t *c, void *work)
+public_product(struct suf_run *r, const struct suf_step *s, const uint64_t *w, const uint64_t *bias, const uint64_t *a, uint64_t *c, void *work)
 {
 	const struct suf_mm *m = s->mm;
-	const uint64_t *w = run_weight(r, s->in[1]), *b = bias && s->in[2].space != SUF_NONE ? run_weight(r, s->in[2]) : NULL;
 	for (uint64_t i = 0; i < s->count; i += m->cols)
 		for (uint32_t j = 0; j < m->cols; j++)
-			c[i + j] = b ? b[j] : 0;
+			c[i + j] = bias ? bias[j] : 0;
 	for (uint32_t k = 0; k < m->batch; k++) {
 		const int64_t hi = k / m->bh, lo = k % m->bh;
 		gemm_u64(r->isa, s->m <= 52, m->rows, m->inner, m->cols, /* the low 52 bits of operands give those of products */
@@ -39,7 +44,7 @@ wmul_deal(struct suf_run *r, const struct suf_step *s)
 	void *work = run_scratch(r, public_scratch(s));
 	if (!work)
 		return r->err;
-	public_product(r, s, false, run_mask(r, s->in[0]), run_mask(r, s->out[0]), work);
+	public_product(r, s, run_weight(r, s->in[1]), NULL, run_mask(r, s->in[0]), run_mask(r, s->out[0]), work);
 	return SUF_OK;
 }
 
@@ -49,7 +54,7 @@ wmul_eval(struct suf_run *r, const struct suf_step *s)
 	void *work = run_scratch(r, public_scratch(s));
 	if (!work)
 		return r->err;
-	public_product(r, s, true, run_wire(r, s->in[0]), run_wire(r, s->out[0]), work);
+	public_product(r, s, run_weight(r, s->in[1]), public_bias(r, s), run_wire(r, s->in[0]), run_wire(r, s->out[0]), work);
 	return SUF_OK;
 }
 

@@ -18,7 +18,7 @@ wshare_deal(struct suf_run *r, const struct suf_step *s)
 	uint64_t *product = run_scratch(r, wshare_scratch(s)), *mask = run_mask(r, s->out[0]);
 	if (!product)
 		return r->err;
-	public_product(r, s, false, run_mask(r, s->in[0]), product, product + product_elems(s));
+	public_product(r, s, run_weight(r, s->in[1]), NULL, run_mask(r, s->in[0]), product, product + product_elems(s));
 	deal_pad(r, s, 0, 0, (size_t)s->count, s->m, mask);
 	for (uint64_t i = 0; i < s->count; i++)
 		mask[i] = (mask[i] + product[i]) & ring_mask(s->m);
@@ -31,7 +31,7 @@ wshare_eval(struct suf_run *r, const struct suf_step *s)
 	uint64_t *work = run_scratch(r, wshare_scratch(s)), *z = run_wire(r, s->out[0]);
 	if (!work)
 		return r->err;
-	public_product(r, s, r->party == 0, run_wire(r, s->in[0]), z, work);
+	public_product(r, s, run_weight(r, s->in[1]), r->party == 0 ? public_bias(r, s) : NULL, run_wire(r, s->in[0]), z, work);
 	eval_pad(r, s, 0, 0, (size_t)s->count, s->m, z);
 	return SUF_OK;
 }
@@ -41,7 +41,7 @@ static void
 sim_share0(struct suf_run *r, const struct suf_step *s, uint64_t *scratch)
 {
 	uint64_t *z0 = run_share0(r, s->out[0]);
-	public_product(r, s, true, run_share0(r, s->in[0]), z0, scratch + product_elems(s));
+	public_product(r, s, run_weight(r, s->in[1]), public_bias(r, s), run_share0(r, s->in[0]), z0, scratch + product_elems(s));
 	party_pad(r, 0, s->id, 0, 0, (size_t)s->count, s->m, scratch);
 	for (uint64_t i = 0; i < s->count; i++)
 		z0[i] = (z0[i] + scratch[i]) & ring_mask(s->m);
@@ -53,7 +53,7 @@ wshare_sim(struct suf_run *r, const struct suf_step *s)
 	uint64_t *scratch = run_scratch(r, wshare_scratch(s));
 	if (!scratch)
 		return r->err;
-	public_product(r, s, true, run_wire(r, s->in[0]), run_wire(r, s->out[0]), scratch);
+	public_product(r, s, run_weight(r, s->in[1]), public_bias(r, s), run_wire(r, s->in[0]), run_wire(r, s->out[0]), scratch);
 	if (r->plan.narrow)
 		sim_share0(r, s, scratch);
 	return wshare_deal(r, s);

@@ -133,32 +133,6 @@ test_programs(void **state)
 
 /* ---- hand-written programs --------------------------------------------------------------- */
 
-/* The program with `what` instead of `part` is refused with a message. */
-static void
-refused(const struct prog *p, const char *part, const char *what, const char *message)
-{
-	char *text = text_print(p), *said = NULL, *at = strstr(text, part), *edited = calloc(1, strlen(text) + strlen(what) + 1);
-	size_t size;
-	FILE *f = open_memstream(&said, &size);
-	struct diag *d = diag_new(f, false);
-	if (!at)
-		fail_msg("nothing to edit: %s\n%s", part, text);
-	sprintf(edited, "%.*s%s%s", (int)(at - text), text, what, at + strlen(part));
-	FILE *in = fmemopen(edited, strlen(edited), "r");
-	assert_non_null(in);
-	struct prog *bad = ir_parse(in, "test.ir", NULL, d);
-	bool ok = bad && ir_check(bad, STAGE_SCHED);
-	fclose(in);
-	diag_free(d);
-	fclose(f);
-	if (!bad || ok || !strstr(said, message))
-		fail_msg("%s\n%s\nexpected: %s", edited, said, message);
-	ir_free(bad);
-	free(text);
-	free(said);
-	free(edited);
-}
-
 static void
 test_programs_are_checked(void **state)
 {
@@ -167,23 +141,23 @@ test_programs_are_checked(void **state)
 	struct gt t;
 	program(&t, 0, 16, 38, 12);
 	const struct prog *p = t.p;
-	refused(p, "in.cells.sign : i64[1500] dealer", "in.cells.sign : i64[1500] shared", "is shared, expected dealer");
-	refused(p, "in.cells.sign : i64[1500] dealer 1.0", "in.cells.sign : i64[1500] dealer 2.0", "has 1500 elements of 1 bits, the value 1500 of 2");
-	refused(p, "step.open %in.cells.a ", "step.open %in.cells.sign ", "'in.cells.sign' is dealer, only shared values are opened");
-	refused(p, "in.cells.a : i64[1500] shared 19.0", "in.cells.a : i64[1500] shared 18.0", "1500 elements of 19 bits, the value 1500 of 18");
-	refused(p, "in.cells.c : i64[1500] shared 8.0", "in.cells.c : i64[1499] shared 8.0", "1500 elements of 8 bits, the value 1499 of 8");
-	refused(p, "m=8, s=7, b=8, c=-16384, table", "m=8, s=8, b=8, c=-16384, table", apart);
-	refused(p, "m=8, s=7, b=8, c=-16384, table", "m=8, s=7, b=9, c=-16384, table", apart);
-	refused(p, "m=8, s=7, b=8, c=-16384, table", "m=8, s=7, b=7, c=-16384, table", apart);
-	refused(p, "m=38, s=12, b=8, table", "m=38, s=12, b=7, table", apart);
-	refused(p, "m=38, s=12, b=8, table", "m=38, s=91, b=8, table", apart);
-	refused(p, ", table=$gelu", "", "");
-	refused(p, "= 12 19 12 12 13 8 24", "= 12 19 12 12 13 8 18", apart);
-	refused(p, "= 12 19 12 12 13 8 24", "= 12 19 12 12 13 8 64", apart);
-	refused(p, "= 12 19 12 12 13 8 24", "= 13 19 12 11 13 8 24", "");
-	refused(p, "= 12 19 12 12 13 8 24", "= 14 19 12 12 13 8 24", apart);
-	refused(p, "= 12 19 12 12 13 8 24", "= 12 19 12 12 15 8 24", apart);
-	refused(p, "= 12 19 12 12 13 8 24", "= 12 0 12 12 13 8 24", "");
+	text_refused(p, "in.cells.sign : i64[1500] dealer", "in.cells.sign : i64[1500] shared", "is shared, expected dealer");
+	text_refused(p, "in.cells.sign : i64[1500] dealer 1.0", "in.cells.sign : i64[1500] dealer 2.0", "has 1500 elements of 1 bits, the value 1500 of 2");
+	text_refused(p, "step.open %in.cells.a ", "step.open %in.cells.sign ", "'in.cells.sign' is dealer, only shared values are opened");
+	text_refused(p, "in.cells.a : i64[1500] shared 19.0", "in.cells.a : i64[1500] shared 18.0", "1500 elements of 19 bits, the value 1500 of 18");
+	text_refused(p, "in.cells.c : i64[1500] shared 8.0", "in.cells.c : i64[1499] shared 8.0", "1500 elements of 8 bits, the value 1499 of 8");
+	text_refused(p, "m=8, s=7, b=8, c=-16384, table", "m=8, s=8, b=8, c=-16384, table", apart);
+	text_refused(p, "m=8, s=7, b=8, c=-16384, table", "m=8, s=7, b=9, c=-16384, table", apart);
+	text_refused(p, "m=8, s=7, b=8, c=-16384, table", "m=8, s=7, b=7, c=-16384, table", apart);
+	text_refused(p, "m=38, s=12, b=8, table", "m=38, s=12, b=7, table", apart);
+	text_refused(p, "m=38, s=12, b=8, table", "m=38, s=91, b=8, table", apart);
+	text_refused(p, ", table=$gelu", "", "");
+	text_refused(p, "= 12 19 12 12 13 8 24", "= 12 19 12 12 13 8 18", apart);
+	text_refused(p, "= 12 19 12 12 13 8 24", "= 12 19 12 12 13 8 64", apart);
+	text_refused(p, "= 12 19 12 12 13 8 24", "= 13 19 12 11 13 8 24", "");
+	text_refused(p, "= 12 19 12 12 13 8 24", "= 14 19 12 12 13 8 24", apart);
+	text_refused(p, "= 12 19 12 12 13 8 24", "= 12 19 12 12 15 8 24", apart);
+	text_refused(p, "= 12 19 12 12 13 8 24", "= 12 0 12 12 13 8 24", "");
 	gt_free(&t);
 }
 

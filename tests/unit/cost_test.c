@@ -1,29 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * cost_test.c -- what steps.def predicts is what a run takes: key and message
- * bytes, generator calls of dealer and parties, rounds; for every kind of step and
- * for the example models.  The harness compares; here are the programs.
+ * bytes, generator calls of dealer and parties, rounds; for every kind of step
+ * (cost_model_test.c: for models).  The harness compares; here are the programs.
  */
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include "step_harness.h"
 #include <cmocka.h>
-#include "frontend/onnx.h"
-#include "frontend/report.h"
-#include "passes/exec.h"
 
 static bool seen[SUF_NSTEP];
-
-static uint64_t *
-random_ring(uint64_t count, unsigned bits)
-{
-	uint64_t *v = malloc(count * 8);
-	for (uint64_t i = 0; i < count; i++)
-		v[i] = harness_random() & ring_mask(bits);
-	return v;
-}
 
 /* From one element to a few blocks, whole ones too. */
 static uint64_t
@@ -36,7 +22,7 @@ some_count(void)
 static struct suf_ref
 input(struct harness *h, uint64_t count, unsigned bits)
 {
-	uint64_t *x = random_ring(count, bits);
+	uint64_t *x = harness_ring(count, bits);
 	struct suf_ref r = harness_input(h, count, bits, x);
 	free(x);
 	return r;
@@ -45,7 +31,7 @@ input(struct harness *h, uint64_t count, unsigned bits)
 static struct suf_ref
 weight(struct harness *h, uint64_t count, unsigned bits)
 {
-	uint64_t *x = random_ring(count, bits);
+	uint64_t *x = harness_ring(count, bits);
 	struct suf_ref r = harness_weight(h, count, bits, x);
 	free(x);
 	return r;
@@ -508,7 +494,7 @@ public_products(void **state)
 		const struct suf_mm mm = { .batch = 1, .bh = 1, .rows = rows, .inner = inner, .cols = cols, .sa = { 0, 0, inner, 1 }, .sb = { 0, 0, cols, 1 } };
 		const struct suf_map map = { .ndim = 2, .dim = { rows, inner }, .so = { inner, 1 }, .sa = { inner, 1 }, .sb = { 0, cols } };
 		const uint64_t na = (uint64_t)rows * inner, count = (uint64_t)rows * cols, nb = (uint64_t)inner * cols;
-		uint64_t *w = random_ring(nb, n);
+		uint64_t *w = harness_ring(nb, n);
 		harness_init(&h);
 		struct suf_ref x = input(&h, na, 30), iw = harness_public(&h, nb, n, w), bias = turn & 2 ? harness_public(&h, cols, n, w) : (struct suf_ref){ SUF_NONE, 0 }, ext;
 		harness_round(&h);
@@ -538,128 +524,13 @@ every_step_was_run(void **state)
 			fail_msg("no program above has a step %s", suf_step_desc[k].name);
 }
 
-/* ---- models ------------------------------------------------------------------- */
-
-static void
-check_number(const json_t *at, uint64_t want)
-{
-	assert_true(json_is_integer(at));
-	assert_int_equal(json_integer_value(at), want);
-}
-
-static void
-check_list(const json_t *at, size_t count, const uint64_t *want)
-{
-	assert_int_equal(json_array_size(at), count);
-	for (size_t k = 0; k < count; k++)
-		check_number(json_array_get(at, k), want[k]);
-}
-
-/* The report's numbers are those of the cost model, under the keys that are promised. */
-static void
-check_json(const struct prog *p, const struct cost *c)
-{
-	const struct cost_row *t = &c->total;
-	json_t *all = cost_json(p), *classes = json_object_get(all, "classes");
-	check_number(json_object_get(all, "rounds"), t->rounds);
-	check_number(json_object_get(all, "comm_bytes"), t->sent[0] + t->sent[1]);
-	check_list(json_object_get(all, "key_bytes"), 2, t->key);
-	check_list(json_object_get(all, "sent_bytes"), 2, t->sent);
-	check_list(json_object_get(all, "prg_calls"), 3, t->prg);
-	check_list(json_object_get(all, "mul_adds"), 2, t->mul_adds + 1);
-	check_list(json_object_get(all, "peak_bytes"), 2, c->peak);
-	assert_string_equal(json_string_value(json_object_get(all, "gates")), "sigma");
-	assert_int_equal(json_object_size(classes), c->nklass);
-	for (int k = 0; k < c->nklass; k++) {
-		const json_t *one = json_object_get(classes, c->klass[k].klass);
-		check_number(json_object_get(one, "comm_bytes"), c->klass[k].sent[0] + c->klass[k].sent[1]);
-		check_list(json_object_get(one, "key_bytes"), 2, c->klass[k].key);
-		check_number(json_object_get(one, "rounds"), c->klass[k].rounds);
-	}
-	json_decref(all);
-}
-
-static void
-one_model(const char *name)
-{
-	char path[512], calibrate[512], text[256];
-	snprintf(path, sizeof path, SOURCE_DIR "/examples/%s/model.onnx", name);
-	snprintf(calibrate, sizeof calibrate, SOURCE_DIR "/examples/%s/calibrate.npz", name);
-	const struct options opt = { .model = path, .calibrate = calibrate, .output_to = 1, .gates = "sigma" };
-	struct diag *d = diag_new(stderr, false);
-	diag_quiet(d, true);
-	struct prog *p = onnx_import(path, &opt, d);
-	assert_true(p && run_passes(p, &opt, stdout));
-	struct exec *e = exec_new(p);
-	const struct suf_program *sp = exec_program(e);
-	uint64_t *in[4] = { NULL }, *out[4] = { NULL };
-	assert_true(sp->ninput <= 4 && sp->noutput <= 4);
-	for (uint32_t k = 0; k < sp->ninput; k++)
-		in[k] = random_ring(exec_wire_count(&sp->input[k]), sp->input[k].bits);
-	for (uint32_t k = 0; k < sp->noutput; k++)
-		out[k] = random_ring(exec_wire_count(&sp->output[k]), sp->output[k].bits);
-	struct exec_seeds seeds;
-	struct exec_parties got;
-	struct cost c;
-	struct suf_plan plan;
-	prog_cost(p, &c);
-	assert_int_equal(exec_random_seeds(&seeds), SUF_OK);
-	if (exec_run(e, &seeds, in, out, NULL, NULL, &got, text))
-		fail_msg("%s: %s", name, text);
-	for (int k = 0; k < 2; k++) {
-		assert_int_equal(got.key[k], c.total.key[k]);
-		assert_int_equal(got.sent[k], c.total.sent[k]);
-		assert_int_equal(got.aes[k], c.total.prg[SUF_P0 + k]);
-	}
-	assert_int_equal(got.aes[2], c.total.prg[SUF_DEALER]);
-	assert_int_equal(got.rounds, c.total.rounds);
-	/* The compiler and a program's command `info` say the same. */
-	assert_int_equal(suf_plan(sp, &plan, text), SUF_OK);
-	assert_memory_equal(plan.total.prg, c.total.prg, sizeof c.total.prg);
-	assert_memory_equal(plan.total.mul_adds, c.total.mul_adds, sizeof c.total.mul_adds);
-	assert_int_equal(plan.total.words, c.total.words);
-	assert_int_equal(plan.rounds, c.total.rounds);
-	assert_int_equal(suf_plan_peak(&plan), c.peak[0]);
-	check_json(p, &c);
-	for (int k = 0; k < 4; k++) {
-		free(in[k]);
-		free(out[k]);
-	}
-	exec_free(e);
-	ir_free(p);
-	diag_free(d);
-}
-
-static void
-example_models(void **state)
-{
-	(void)state;
-	one_model("digits_vit");
-	one_model("char_gpt");
-	one_model("text_classifier");
-}
-
-/* Products are what the parties compute most of. */
-static void
-multiply_adds(void **state)
-{
-	(void)state;
-	const struct suf_mm mm = { .batch = 2, .bh = 1, .rows = 3, .inner = 5, .cols = 7 };
-	const struct suf_step s = { .op = SUF_matmul, .count = 42, .na = 30, .nb = 70, .n = 50, .m = 50, .mm = &mm };
-	struct suf_cost c = suf_step_cost(&s, 1);
-	assert_int_equal(c.mul_adds[SUF_DEALER], 210);
-	assert_int_equal(c.mul_adds[SUF_P0], 420);
-	assert_int_equal(c.mul_adds[SUF_P1], 420);
-	assert_int_equal(c.words, 8 * (30 + 70 + 42));
-}
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(local_steps), cmocka_unit_test(between_products), cmocka_unit_test(triangles), cmocka_unit_test(products), cmocka_unit_test(pads_as_masks),
 		cmocka_unit_test(elementwise_products), cmocka_unit_test(comparisons), cmocka_unit_test(cuts), cmocka_unit_test(table_gates), cmocka_unit_test(shifts), cmocka_unit_test(bits_and_tables), cmocka_unit_test(shifted_products_and_pieces),
-		cmocka_unit_test(functions_by_cells), cmocka_unit_test(norms_and_bits), cmocka_unit_test(exponentials_and_waves), cmocka_unit_test(public_products), cmocka_unit_test(every_step_was_run), cmocka_unit_test(example_models), cmocka_unit_test(multiply_adds)
+		cmocka_unit_test(functions_by_cells), cmocka_unit_test(norms_and_bits), cmocka_unit_test(exponentials_and_waves), cmocka_unit_test(public_products), cmocka_unit_test(every_step_was_run)
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

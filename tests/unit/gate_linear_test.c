@@ -414,7 +414,15 @@ static int
 with_public_weights(void **state)
 {
 	(void)state;
-	gt_public_weights = true;
+	gt_weights = WEIGHTS_PUBLIC;
+	return 0;
+}
+
+static int
+with_owner_weights(void **state)
+{
+	(void)state;
+	gt_weights = WEIGHTS_OWNER;
 	return 0;
 }
 
@@ -436,5 +444,6 @@ main(void)
 		cmocka_unit_test(embedding_rows),
 	};
 	const int masked = cmocka_run_group_tests_name("masked weights", tests, NULL, NULL);
-	return masked + cmocka_run_group_tests_name("public weights", tests, with_public_weights, NULL);
+	const int owner = cmocka_run_group_tests_name("weights of party 0", tests, with_owner_weights, NULL);
+	return masked + owner + cmocka_run_group_tests_name("public weights", tests, with_public_weights, NULL);
 }

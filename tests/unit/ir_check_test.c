@@ -257,7 +257,7 @@ static const char public_good[] =
 #define WSHARE "%p : f32[2x2] shared 50.24 slot 16 = step.wshare "
 static const struct edit public_edit[] = {
 	{ NULL, NULL, NULL },
-	{ "program", "program \"m\" stage SCHED next_id 12 rounds 2 wire 64", "a product with public weights in a program whose weights are masked" },
+	{ "program", "program \"m\" stage SCHED next_id 12 rounds 2 wire 64", "a product with weights of setting public in a program of setting masked" },
 	{ "%y", WMUL "%og, %op {id=6, count=4, na=4, nb=4, n=50, m=50, " MM "}", "operand 'op' is masked of 50 bits, expected weight of 50 or more" },
 	{ "%y", WMUL "%w, %w {id=6, count=4, na=4, nb=4, n=50, m=50, " MM "}", "'w' is weight, expected masked" },
 	{ "%y", WMUL "%og, %w, %og {id=6, count=4, na=4, nb=4, n=50, m=50, " MM "}", "operand 'og' is masked of 50 bits, expected weight" },

@@ -587,15 +587,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(residual),
-		cmocka_unit_test(chain),
-		cmocka_unit_test(twice_the_same),
-		cmocka_unit_test(sum_read_twice),
-		cmocka_unit_test(left_alone),
-		cmocka_unit_test(shifts_become_narrow),
-		cmocka_unit_test(no_narrow_opening),
-		cmocka_unit_test(lent_pads),
-		cmocka_unit_test(by_set),
+		cmocka_unit_test(residual), cmocka_unit_test(chain), cmocka_unit_test(twice_the_same), cmocka_unit_test(sum_read_twice),
+		cmocka_unit_test(left_alone), cmocka_unit_test(shifts_become_narrow), cmocka_unit_test(no_narrow_opening),
+		cmocka_unit_test(lent_pads), cmocka_unit_test(by_set),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
  * set-up that does not fit.
  */
 #define _GNU_SOURCE /* asprintf */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +12,6 @@
 #include <cmocka.h>
 #include "small_program.h"
 #include <dirent.h>
-#include <math.h>
 #include <openssl/rand.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -147,20 +147,6 @@ static void make_sides(struct side s[2], char *key[3])
 	s[1].cfg.link.connect = where;
 }
 
-static void check_answer(const float y[NY], const float got_e[NO])
-{
-	for (int i = 0; i < SMALL_ROWS; i++)
-		for (int j = 0; j < SMALL_COLS; j++) {
-			double want = 0;
-			for (int k = 0; k < SMALL_INNER; k++)
-				want += (double)x[i * SMALL_INNER + k] * w[k * SMALL_COLS + j];
-			assert_true(fabs(want - (double)y[i * SMALL_COLS + j]) < 1e-4);
-		}
-	for (int i = 0; i < SMALL_IDS; i++)
-		for (int j = 0; j < SMALL_COLS; j++)
-			assert_true(fabs(e[ids[i] * SMALL_COLS + j] - (double)got_e[i * SMALL_COLS + j]) < 1e-6);
-}
-
 static void expect_ok(struct side s[2])
 {
 	if (s[0].err || s[1].err)
@@ -178,7 +164,7 @@ static void a_private_product(void **state)
 	make_sides(s, key);
 	run_both(s);
 	expect_ok(s);
-	check_answer(s[1].y, s[1].e);
+	small_check(x, ids, w, e, s[1].y, s[1].e);
 	for (int i = 0; i < NY; i++)
 		assert_true(s[0].y[i] == 0.0f); /* party 0 receives nothing */
 	assert_int_equal(s[0].stats.sent, s[1].stats.received);
@@ -216,7 +202,7 @@ static void the_owner_sends_the_weights(void **state)
 			s[1].cfg.weights = NULL;
 		run_both(s);
 		expect_ok(s);
-		check_answer(s[1].y, s[1].e);
+		small_check(x, ids, w, e, s[1].y, s[1].e);
 		assert_int_equal(s[0].stats.setup_sent, 160 + NW * 50 / 8 + (NE * 50 + 7) / 8);
 		assert_int_equal(s[1].stats.setup_received, s[0].stats.setup_sent);
 		assert_int_equal(s[1].stats.setup_sent, 160);
@@ -248,7 +234,7 @@ static void a_client_outside(void **state)
 		memset(got_e, 0, sizeof got_e);
 		if (suf_reveal(&small_program, key[2], path(p ? "y1.masked" : "y0.masked"), output, text))
 			fail_msg("%s", text);
-		check_answer(y, got_e);
+		small_check(x, ids, w, e, y, got_e);
 	}
 	for (int i = 0; i < NY; i++)
 		assert_true(s[1].y[i] == 0.0f); /* the parties learn nothing */
@@ -320,7 +306,7 @@ static void outputs_to_party_0(void **state)
 	s[0].cfg.weights = s[1].cfg.weights = path("masked0.weights");
 	run_both(s);
 	expect_ok(s);
-	check_answer(s[0].y, s[0].e);
+	small_check(x, ids, w, e, s[0].y, s[0].e);
 	for (int i = 0; i < NY; i++)
 		assert_true(s[1].y[i] == 0.0f);
 	memcpy(w, keep_w, sizeof w);
@@ -355,7 +341,7 @@ static void the_handshake_costs_no_key(void **state)
 	make_sides(s, a);
 	run_both(s);
 	expect_ok(s);
-	check_answer(s[1].y, s[1].e);
+	small_check(x, ids, w, e, s[1].y, s[1].e);
 	free_keys(a);
 	free_keys(b);
 }
@@ -490,7 +476,7 @@ static void keys_through_pipes(void **state)
 	pthread_join(t, NULL);
 	assert_int_equal(d.err, SUF_OK);
 	expect_ok(s);
-	check_answer(s[1].y, s[1].e);
+	small_check(x, ids, w, e, s[1].y, s[1].e);
 	close(p0[0]);
 	close(p1[0]);
 	struct dealer full = { .cfg = { .fd = { 0, 1 } } };

@@ -183,6 +183,42 @@ static void test_streamed(void **state)
 	gt_free(&g);
 }
 
+/* Blocks, multiply-adds and bytes of keys make the floor; calls, elements, rounds do not.  On one machine all that runs at once shares its cores. */
+static void test_floor(void **state)
+{
+	(void)state;
+	struct gt g;
+	struct cost cost;
+	struct machine m = free_machine();
+	struct network net;
+	struct prediction p;
+	product(&g, 16);
+	prog_cost(g.p, &cost);
+	for (int op = 0; op < SUF_NSTEP; op++) {
+		m.eval[op] = (struct step_rate){ .fixed = 1e9, .elem = 1e7, .prg = 1e6, .mul = 3e6 };
+		m.deal[op] = (struct step_rate){ .fixed = 1e9, .elem = 1e7, .prg = 2e6, .mul = 5e6 };
+	}
+	m.plain = (struct link_rate){ .round_ns = 1e9, .byte_ns = 1e6 };
+	m.pipe_read_ns = 7e6, m.pipe_write_ns = 11e6, m.file_read_ns = 13e6, m.file_write_ns = 17e6;
+	for (int streamed = 0; streamed < 2; streamed++)
+		for (m.cores = 1; m.cores < 3; m.cores++) {
+			double party[2], dealer = 2 * (double)cost.total.prg[SUF_DEALER] + 5 * (double)cost.total.mul_adds[SUF_DEALER] +
+				(streamed ? 11 : 17) * (double)(cost.total.key[0] + cost.total.key[1]);
+			for (int k = 0; k < 2; k++)
+				party[k] = (double)cost.total.prg[SUF_P0 + k] + 3 * (double)cost.total.mul_adds[SUF_P0 + k] + (streamed ? 7 : 13) * (double)cost.total.key[k];
+			double most = party[0] > party[1] ? party[0] : party[1];
+			assert_true(network_parse("loopback", &net));
+			net.streamed = streamed;
+			assert_true(predict(g.p, &m, &net, &p));
+			assert_true(p.floor_ms > 0.999999 * most && p.floor_ms < 1.000001 * most);
+			assert_true(p.floor_keygen_ms > 0.999999 * dealer && p.floor_keygen_ms < 1.000001 * dealer);
+			const double all = (party[0] + party[1] + (streamed ? dealer : 0)) / m.cores, last = streamed && dealer > most ? dealer : most;
+			assert_true(p.floor_machine_ms > 0.999999 * (all > last ? all : last) && p.floor_machine_ms < 1.000001 * (all > last ? all : last));
+			assert_true(p.floor_ms < p.compute_ms && p.floor_keygen_ms < p.keygen_ms);
+		}
+	gt_free(&g);
+}
+
 /* All of it, for real: every constant is there and within reason.  Sanitizers make everything slow. */
 static void test_measure(void **state)
 {
@@ -206,7 +242,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_networks), cmocka_unit_test(test_file), cmocka_unit_test(test_reference), cmocka_unit_test(test_rounds),
-		cmocka_unit_test(test_work), cmocka_unit_test(test_streamed), cmocka_unit_test(test_measure),
+		cmocka_unit_test(test_work), cmocka_unit_test(test_streamed), cmocka_unit_test(test_floor), cmocka_unit_test(test_measure),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,7 +15,6 @@
 #include "small_program.h"
 #include "weights.h"
 #include <dirent.h>
-#include <math.h>
 #include <openssl/rand.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -127,21 +126,6 @@ make_sides(struct side s[2], char *key[3])
 }
 
 static void
-check_answer(const float *y, const float *rows)
-{
-	for (int i = 0; i < SMALL_ROWS; i++)
-		for (int j = 0; j < SMALL_COLS; j++) {
-			double want = 0;
-			for (int k = 0; k < SMALL_INNER; k++)
-				want += (double)x[i * SMALL_INNER + k] * w[k * SMALL_COLS + j];
-			assert_true(fabs(want - (double)y[i * SMALL_COLS + j]) < 1e-4);
-		}
-	for (int i = 0; i < SMALL_IDS; i++)
-		for (int j = 0; j < SMALL_COLS; j++)
-			assert_true(fabs(e[ids[i] * SMALL_COLS + j] - (double)rows[i * SMALL_COLS + j]) < 1e-6);
-}
-
-static void
 a_private_product(void **state)
 {
 	char *key[3];
@@ -153,7 +137,7 @@ a_private_product(void **state)
 	run_both(s);
 	if (s[0].err || s[1].err)
 		fail_msg("party 0: %s; party 1: %s", s[0].text, s[1].text);
-	check_answer(s[1].y, s[1].e);
+	small_check(x, ids, w, e, s[1].y, s[1].e);
 	for (int i = 0; i < NY; i++)
 		assert_true(s[0].y[i] == 0.0f); /* party 0 receives nothing */
 	/* the masked inputs travel, and the receiver's key holds the outputs' masks; nothing else */
@@ -187,7 +171,7 @@ a_client_outside(void **state)
 	if (s[0].err || s[1].err)
 		fail_msg("party 0: %s; party 1: %s", s[0].text, s[1].text);
 	assert_int_equal(suf_reveal(&small_public_program, key[2], out, output, text), SUF_OK);
-	check_answer(y, rows);
+	small_check(x, ids, w, e, y, rows);
 	for (int k = 0; k < 3; k++)
 		free(key[k]);
 	free(in);
@@ -267,9 +251,9 @@ static void
 products(struct gt *t, const int64_t *weight, const int64_t *bias)
 {
 	static const struct suf_mm mm = { .batch = 1, .bh = 1, .rows = ROWS, .inner = INNER, .cols = COLS, .sa = { 0, 0, INNER, 1 }, .sb = { 0, 0, COLS, 1 } };
-	gt_public_weights = true;
+	gt_weights = WEIGHTS_PUBLIC;
 	gt_init(t, 40, 0);
-	gt_public_weights = false;
+	gt_weights = WEIGHTS_MASKED;
 	struct gb g = { t->p, NULL };
 	struct val *in = gt_input_step(t, SHAPE(ROWS, INNER), 30, 0), *m = gt_const(t, SEC_WEIGHT, 0, SHAPE(INNER, COLS), weight);
 	struct val *share = b_gapext(&g, in, 40);
@@ -321,7 +305,7 @@ texts_say_so(void **state)
 		struct diag *d = diag_new(said.f, false);
 		struct prog *p = ir_parse(f, "text", k ? &wanted : &as_text, d);
 		fclose(f);
-		assert_true(k == 2 ? !p : p && p->public_weights && ir_check(p, STAGE_SCHED));
+		assert_true(k == 2 ? !p : p && p->weights == WEIGHTS_PUBLIC && ir_check(p, STAGE_SCHED));
 		ir_free(p);
 		diag_free(d);
 		fclose(said.f);

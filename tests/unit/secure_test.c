@@ -17,8 +17,8 @@
 #include "passes/gate/compact.h"
 
 enum { WIRES = 4, LEAST_KINDS = 24, LEAST_BY_SECURE = 15 };
-static const char *const set_name[] = { "sigma", "suf", "compact", "compact" };
-enum { SETS = sizeof set_name / sizeof *set_name, PUBLIC_WEIGHTS = SETS - 1, PROGRAMS = SETS + 2 };
+static const char *const set_name[] = { "sigma", "suf", "compact", "compact", "compact" };
+enum { SETS = sizeof set_name / sizeof *set_name, PUBLIC_WEIGHTS = SETS - 2, OWNER_WEIGHTS = SETS - 1, PROGRAMS = SETS + 2 };
 
 /* ---- programs --------------------------------------------------------------------- */
 
@@ -41,13 +41,13 @@ verdict_close(struct verdict *v)
 }
 
 static void
-transformer(struct model *m, const char *set, bool public_weights)
+transformer(struct model *m, const char *set, enum weights_mode weights)
 {
 	int64_t dim[2] = { 3, 8 };
 	model_init(m, 5);
 	m->opt.gates = set;
-	m->opt.weights = public_weights ? WEIGHTS_PUBLIC : WEIGHTS_MASKED;
-	m->p->public_weights = public_weights;
+	m->opt.weights = weights;
+	m->p->weights = weights;
 	struct val *x = model_input(m, "x", DT_F32, 2, dim);
 	x->lo = -4; x->hi = 4; x->from = RANGE_PROVEN;
 	ir_add_output(m->p, model_linear(m, "logits", model_layer(m, "layer", x, 2, true), 3, 0.3));
@@ -127,7 +127,7 @@ program(int k)
 static const char *
 program_name(int k)
 {
-	return k == PUBLIC_WEIGHTS ? "compact, public weights" : k < SETS ? set_name[k] : k == SETS ? "chain" : "pairs";
+	return k == PUBLIC_WEIGHTS ? "compact, public weights" : k == OWNER_WEIGHTS ? "compact, weights of party 0" : k < SETS ? set_name[k] : k == SETS ? "chain" : "pairs";
 }
 
 static int
@@ -135,7 +135,7 @@ setup(void **state)
 {
 	(void)state;
 	for (int k = 0; k < SETS; k++)
-		transformer(&model[k], set_name[k], k == PUBLIC_WEIGHTS);
+		transformer(&model[k], set_name[k], k == PUBLIC_WEIGHTS ? WEIGHTS_PUBLIC : k == OWNER_WEIGHTS ? WEIGHTS_OWNER : WEIGHTS_MASKED);
 	chain(&made[0]);
 	pairs(&made[1]);
 	return 0;
@@ -216,6 +216,8 @@ faults_are_found(void **state)
 		find_fault(&faults_places[i], &t);
 	for (int i = 0; i < nfaults_rules; i++)
 		find_fault(&faults_rules[i], &t);
+	for (int i = 0; i < nfaults_owner; i++)
+		find_fault(&faults_owner[i], &t);
 	printf("%d kinds of faults, %d found by secure, %d of them by it alone\n", t.kinds, t.alone, t.only);
 	assert_true(t.kinds >= LEAST_KINDS && t.alone >= LEAST_BY_SECURE);
 }
@@ -315,7 +317,7 @@ static void nudge(uint8_t *x) { *x = (uint8_t)(draw(3) ? *x + 1 - 2 * draw(2) : 
 static void nudge_count(uint64_t *x) { *x = draw(3) ? *x + 1 - 2 * draw(2) : draw(100); }
 static void nudge_number(int64_t *x) { *x = draw(3) ? *x + 1 - 2 * (int64_t)draw(2) : (int64_t)draw(100); }
 
-enum { KINDS = 22 };
+enum { KINDS = 24 };
 
 /* One number, flag or operand of one step becomes another. */
 static void
@@ -343,7 +345,9 @@ change(struct prog *p, struct node *n, uint64_t kind, struct node *other)
 	case 17: if (n->nout) nudge(&n->out[draw((uint64_t)n->nout)]->type.bits); break;
 	case 18: if (n->nout) n->out[0]->type.sec = (enum sec)(SEC_WEIGHT + (int)draw(6)); break;
 	case 19: if (n->nout) n->out[0]->slot += draw(2) ? 8 : (uint64_t)-8; break;
-	case 20: if (n->nin && other->nout) ir_set_in(p, n, (int)draw((uint64_t)n->nin), other->out[0]); break;
+	case 20: s->offline ^= 1; break;
+	case 21: s->one_way ^= 1; break;
+	case 22: if (n->nin && other->nout) ir_set_in(p, n, (int)draw((uint64_t)n->nin), other->out[0]); break;
 	default: if (n->prev && n != other) ir_move_before(p, n, other); break;
 	}
 }

@@ -4,96 +4,11 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <cmocka.h>
 #include "gate_run.h"
+#include "ir_text.h"
 #include "passes/gate/build.h"
-
-static struct val *
-input_wire(struct gt *t, struct gb *g, int64_t count)
-{
-	struct val *v = gt_input(t, SHAPE(count));
-	v->type = (struct type){ .sec = SEC_MASKED, .bits = (uint8_t)t->n, .frac = (uint8_t)t->f };
-	struct suf_step st = { .op = SUF_input, .count = b_count(v), .n = (uint8_t)t->n, .m = (uint8_t)t->n };
-	ir_step(t->p, g->at, NULL, st, 0, NULL, 1, &v);
-	return v;
-}
-
-static void
-output_wire(struct gt *t, struct val *v)
-{
-	ir_add_output(t->p, v);
-	struct suf_step st = { .op = SUF_output, .count = b_count(v), .na = b_count(v), .n = v->type.bits, .m = v->type.bits };
-	ir_step(t->p, NULL, NULL, st, 1, &v, 0, NULL);
-	t->p->stage = STAGE_SCHED;
-	gt_schedule(t);
-}
-
-/* ---- text ------------------------------------------------------------------------- */
-
-/* The compiler must not see through this: it would take a stream's buffer for its own variable. */
-static __attribute__((noinline)) char *
-print(const struct prog *p)
-{
-	char *text = NULL;
-	size_t size;
-	FILE *f = open_memstream(&text, &size);
-	assert_non_null(f);
-	ir_print(p, f);
-	fclose(f);
-	return text;
-}
-
-static struct prog *
-parse(const char *text, struct diag *d)
-{
-	FILE *f = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
-	assert_non_null(f);
-	struct prog *p = ir_parse(f, "test.ir", NULL, d);
-	fclose(f);
-	return p;
-}
-
-static void
-round_trip(const struct prog *p)
-{
-	struct diag *d = diag_new(stderr, false);
-	char *text = print(p);
-	struct prog *again = parse(text, d);
-	assert_non_null(again);
-	assert_true(ir_check(again, STAGE_SCHED));
-	char *same = print(again);
-	assert_string_equal(text, same);
-	free(text);
-	free(same);
-	ir_free(again);
-	diag_free(d);
-}
-
-/* The program with `what` instead of `part` is refused with a message. */
-static void
-refused(const struct prog *p, const char *part, const char *what, const char *message)
-{
-	char *text = print(p), *said = NULL, *at = strstr(text, part), *edited = calloc(1, strlen(text) + strlen(what) + 1);
-	size_t size;
-	FILE *f = open_memstream(&said, &size);
-	struct diag *d = diag_new(f, false);
-	if (!at)
-		fail_msg("nothing to edit: %s\n%s", part, text);
-	sprintf(edited, "%.*s%s%s", (int)(at - text), text, what, at + strlen(part));
-	struct prog *bad = parse(edited, d);
-	bool ok = bad && ir_check(bad, STAGE_SCHED);
-	diag_free(d);
-	fclose(f);
-	if (!bad || ok || !strstr(said, message))
-		fail_msg("%s\n%s\nexpected: %s", edited, said, message);
-	ir_free(bad);
-	free(text);
-	free(said);
-	free(edited);
-}
 
 /* ---- cuts --------------------------------------------------------------------------- */
 
@@ -105,9 +20,10 @@ static struct val *
 cuts_program(struct gt *t, unsigned s)
 {
 	struct gb g = { t->p, NULL };
-	struct val *x = input_wire(t, &g, COUNT);
+	struct val *x = gt_input_step(t, SHAPE(COUNT), t->n, t->f);
 	struct val *bits = b_cuts(&g, x, s, b_carry(&g, x, s), t->n - s, OUTPUTS, lists, "regions");
-	output_wire(t, bits);
+	gt_output_step(t, bits);
+	gt_schedule(t);
 	return bits;
 }
 
@@ -121,7 +37,7 @@ cuts(void **state)
 		gt_init(&t, n, 12);
 		cuts_program(&t, s);
 		assert_int_equal(t.p->nrounds, s ? 3 : 2);
-		round_trip(t.p);
+		assert_true(text_passes(t.p));
 		int64_t *x = gt_randoms(COUNT, s + 5), *got = gt_array(COUNT * OUTPUTS);
 		const int64_t *in = x;
 		gt_run(&t, &in, got);
@@ -146,23 +62,23 @@ cuts_are_checked(void **state)
 	gt_init(&t, 50, 12);
 	cuts_program(&t, 12);
 	const struct prog *p = t.p;
-	refused(p, "exact 1.0", "shared 1.0", "is shared, expected exact");
-	refused(p, "exact 1.0", "dealer 1.0", "is dealer, expected exact");
-	refused(p, "exact 1.0", "exact 2.0", "the content of 'in.cuts' has 3900 elements of 1 bits, the value 3900 of 2");
-	refused(p, "%in.cuts : i64[3900] exact", "%in.cuts : i64[3899] exact", "the content of 'in.cuts' has 3900 elements of 1 bits, the value 3899 of 1");
-	refused(p, "step.open %in.cuts.change", "step.open %in.cuts", "'in.cuts' is exact, only shared values are opened");
-	refused(p, ", %in.cuts {", ", %in.lt {", "is shared, expected exact");
-	refused(p, "step.cutfix %", "step.cutfix %in.cuts, %", "4 operands, expected 3");
-	refused(p, ", %in.cuts {", " {", "2 operands, expected 3");
-	refused(p, "pad_a=2", "pad_a=3", "is not the pad of step 3");
-	refused(p, "pad_a=2, ", "", "do not go together");
-	refused(p, "= 3 1 0 2 -5 7 3 -6 1 6", "= 3 1 0 2 -5 7 4 -6 1 6", "do not go together");
-	refused(p, "= 3 1 0 2 -5 7 3 -6 1 6", "= 2 1 0 2 -5 7 3 -6 1 6", "do not go together");
-	refused(p, "= 3 1 0 2 -5 7 3 -6 1 6", "= 3 1 0 2 -5 7 3 -6 1 6 0", "do not go together");
-	refused(p, "s=12, b=38", "s=12, b=39", "do not go together");
-	refused(p, "s=12, b=38", "b=38", "2 results, expected 1");
+	text_refused(p, "exact 1.0", "shared 1.0", "is shared, expected exact");
+	text_refused(p, "exact 1.0", "dealer 1.0", "is dealer, expected exact");
+	text_refused(p, "exact 1.0", "exact 2.0", "the content of 'in.cuts' has 3900 elements of 1 bits, the value 3900 of 2");
+	text_refused(p, "%in.cuts : i64[3900] exact", "%in.cuts : i64[3899] exact", "the content of 'in.cuts' has 3900 elements of 1 bits, the value 3899 of 1");
+	text_refused(p, "step.open %in.cuts.change", "step.open %in.cuts", "'in.cuts' is exact, only shared values are opened");
+	text_refused(p, ", %in.cuts {", ", %in.lt {", "is shared, expected exact");
+	text_refused(p, "step.cutfix %", "step.cutfix %in.cuts, %", "4 operands, expected 3");
+	text_refused(p, ", %in.cuts {", " {", "2 operands, expected 3");
+	text_refused(p, "pad_a=2", "pad_a=3", "is not the pad of step 3");
+	text_refused(p, "pad_a=2, ", "", "do not go together");
+	text_refused(p, "= 3 1 0 2 -5 7 3 -6 1 6", "= 3 1 0 2 -5 7 4 -6 1 6", "do not go together");
+	text_refused(p, "= 3 1 0 2 -5 7 3 -6 1 6", "= 2 1 0 2 -5 7 3 -6 1 6", "do not go together");
+	text_refused(p, "= 3 1 0 2 -5 7 3 -6 1 6", "= 3 1 0 2 -5 7 3 -6 1 6 0", "do not go together");
+	text_refused(p, "s=12, b=38", "s=12, b=39", "do not go together");
+	text_refused(p, "s=12, b=38", "b=38", "2 results, expected 1");
 	/* a view cannot have another form */
-	refused(p, "step.output %in.open.2", "value %v : i64[3900] masked 1.0 alias %in.cuts\nstep.output %v",
+	text_refused(p, "step.output %in.open.2", "value %v : i64[3900] masked 1.0 alias %in.cuts\nstep.output %v",
 	        "'v' has 3900 masked elements of 1 bits and is a view of 'in.cuts', which has 3900 exact ones of 1");
 	gt_free(&t);
 }
@@ -181,12 +97,13 @@ table_program(struct gt *t, unsigned fine, unsigned shift, unsigned m)
 	struct gb g = { t->p, NULL };
 	for (int k = 0; k < 1 << CELLS; k++)
 		cell[k] = (k * 37 % 1023) - 511;
-	struct val *x = input_wire(t, &g, COUNT), *low = b_carry(&g, x, fine), *high = b_carry(&g, x, shift);
+	struct val *x = gt_input_step(t, SHAPE(COUNT), t->n, t->f), *low = b_carry(&g, x, fine), *high = b_carry(&g, x, shift);
 	struct val *bits = b_cuts(&g, x, fine, low, t->n - fine, 2, regions, "regions");
 	struct lookup l = b_lut_shift(&g, x, fine, low, CELLS, 11, b_table(&g, "cells", 1 << CELLS, cell));
 	struct val *inner = b_lookup_times(&g, &l, b_part(&g, bits, COUNT, COUNT), m);
 	struct val *relu = b_select_shift(&g, b_part(&g, bits, 0, COUNT), x, shift, high, m);
-	output_wire(t, b_open(&g, b_lin(&g, 1, inner, 1, relu, 0, m, NULL)));
+	gt_output_step(t, b_open(&g, b_lin(&g, 1, inner, 1, relu, 0, m, NULL)));
+	gt_schedule(t);
 }
 
 static void
@@ -199,7 +116,7 @@ table_gate(void **state)
 		gt_init(&t, n, 12);
 		table_program(&t, fine, shift, m);
 		assert_int_equal(t.p->nrounds, fine ? 4 : 3);
-		round_trip(t.p);
+		assert_true(text_passes(t.p));
 		int64_t *x = gt_randoms(COUNT, fine + CELLS + 1), *got = gt_array(COUNT);
 		const int64_t *in = x;
 		for (int i = 0; i < COUNT; i += 5)
@@ -225,16 +142,16 @@ table_gates_are_checked(void **state)
 	gt_init(&t, 50, 12);
 	table_program(&t, FINE, SHIFT, WIDE);
 	const struct prog *p = t.p;
-	refused(p, "dealer 2.0", "shared 2.0", "the result 'in.lutc.signs' is shared, expected dealer");
-	refused(p, "dealer 2.0", "dealer 1.0", "the content of 'in.lutc.signs' has 1300 elements of 2 bits, the value 1300 of 1");
-	refused(p, "step.open %in.lutc ", "step.open %in.lutc.signs ", "'in.lutc.signs' is dealer, only shared values are opened");
-	refused(p, "%in.lutc.signs, %in.open", "%in.open, %in.open", "is masked, expected dealer");
-	refused(p, "step.lin %in.tabmul", "step.lin %in.lutc.signs", "a local step on 'in.lutc.signs', which is dealer, and a shared value");
-	refused(p, "b=8, table=$cells", "b=8, table=$regions", "do not go together");
-	refused(p, "-511 -474", "-512 -474", "do not go together");
-	refused(p, "m=60, s=12, slack=1", "m=60, s=12", "do not go together");
-	refused(p, "n=11, m=60, s=5, b=1", "n=11, m=60, s=5", "4 operands, expected 3");
-	refused(p, "n=11, m=60, s=5, b=1", "n=11, m=60, b=1", "4 operands, expected 3");
+	text_refused(p, "dealer 2.0", "shared 2.0", "the result 'in.lutc.signs' is shared, expected dealer");
+	text_refused(p, "dealer 2.0", "dealer 1.0", "the content of 'in.lutc.signs' has 1300 elements of 2 bits, the value 1300 of 1");
+	text_refused(p, "step.open %in.lutc ", "step.open %in.lutc.signs ", "'in.lutc.signs' is dealer, only shared values are opened");
+	text_refused(p, "%in.lutc.signs, %in.open", "%in.open, %in.open", "is masked, expected dealer");
+	text_refused(p, "step.lin %in.tabmul", "step.lin %in.lutc.signs", "a local step on 'in.lutc.signs', which is dealer, and a shared value");
+	text_refused(p, "b=8, table=$cells", "b=8, table=$regions", "do not go together");
+	text_refused(p, "-511 -474", "-512 -474", "do not go together");
+	text_refused(p, "m=60, s=12, slack=1", "m=60, s=12", "do not go together");
+	text_refused(p, "n=11, m=60, s=5, b=1", "n=11, m=60, s=5", "4 operands, expected 3");
+	text_refused(p, "n=11, m=60, s=5, b=1", "n=11, m=60, b=1", "4 operands, expected 3");
 	gt_free(&t);
 }
 

@@ -52,7 +52,7 @@ gt_same(const char *what, const int64_t *got, const int64_t *want, uint64_t coun
 	return true;
 }
 
-bool gt_public_weights;
+enum weights_mode gt_weights;
 
 void
 gt_init(struct gt *t, unsigned n, unsigned f)
@@ -60,7 +60,7 @@ gt_init(struct gt *t, unsigned n, unsigned f)
 	memset(t, 0, sizeof *t);
 	t->opt.output_to = 2;
 	t->opt.gates = "sigma";
-	t->opt.weights = gt_public_weights ? WEIGHTS_PUBLIC : WEIGHTS_MASKED;
+	t->opt.weights = gt_weights;
 	t->diag = diag_new(stderr, false);
 	t->p = ir_new("gate", &t->opt, t->diag);
 	t->p->stage = STAGE_RING;

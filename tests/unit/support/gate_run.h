@@ -12,7 +12,7 @@ struct gt { struct prog *p; struct options opt; struct diag *diag; unsigned n, f
 struct shape { int rank; int64_t dim[MAX_RANK]; };
 #define SHAPE(...) ((struct shape){ (int)(sizeof (int64_t[]){ __VA_ARGS__ } / sizeof(int64_t)), { __VA_ARGS__ } })
 
-extern bool gt_public_weights;                  /* of the programs that are made from now on */
+extern enum weights_mode gt_weights;                 /* of the programs that are made from now on */
 void gt_init(struct gt *, unsigned n, unsigned f);                                /* gate set sigma; opt.gates says otherwise */
 void gt_free(struct gt *);
 struct val *gt_input(struct gt *, struct shape);                                  /* f fraction bits */

@@ -55,6 +55,28 @@ text_passes(const struct prog *p)
 	return fine;
 }
 
+void
+text_refused(const struct prog *p, const char *part, const char *what, const char *message)
+{
+	char *before = text_print(p), *at = strstr(before, part), *edited = calloc(1, strlen(before) + strlen(what) + 1);
+	struct text said;
+	text_open(&said);
+	struct diag *d = diag_new(said.f, false);
+	if (!at || !edited)
+		fail_msg("nothing to edit: %s\n%s", part, before);
+	sprintf(edited, "%.*s%s%s", (int)(at - before), before, what, at + strlen(part));
+	struct prog *bad = text_parse(edited, d);
+	const bool ok = bad && ir_check(bad, STAGE_SCHED);
+	diag_free(d);
+	fclose(said.f);
+	if (!bad || ok || !strstr(said.s, message))
+		fail_msg("%s\n%s\nexpected: %s", edited, said.s, message);
+	ir_free(bad);
+	free(before);
+	free(said.s);
+	free(edited);
+}
+
 struct node *
 sum_node(struct prog *p, struct val *a, struct val *b, const char *name)
 {

@@ -14,5 +14,7 @@ void text_open(struct text *);
 struct prog *text_parse(const char *source, struct diag *); /* NULL: an error was reported */
 char *text_print(const struct prog *);                      /* the caller frees it */
 bool text_passes(const struct prog *);                      /* scheduled: as text and back it is the same text, and ir_check has nothing against it */
+void text_refused(const struct prog *, const char *part, const char *what, const char *message); /* scheduled: its text with `what` instead
+                                                               of `part` is read, and ir_check says the message */
 struct node *sum_node(struct prog *, struct val *a, struct val *b, const char *name); /* at the end; all of it secret */
 #endif

@@ -8,6 +8,6 @@
 /* make: applies the fault; false: the program has no place for it.  rule: what `secure` has to say ("R1:"), NULL: ir_check alone
  * is asked.  harmless: it is none, and both have to pass. */
 struct fault { const char *name; bool (*make)(struct prog *); const char *rule; bool harmless; };
-extern const struct fault faults_places[], faults_rules[];   /* R1, R2; the others */
-extern const int nfaults_places, nfaults_rules;
+extern const struct fault faults_places[], faults_rules[], faults_owner[]; /* R1, R2; the others; R10 */
+extern const int nfaults_places, nfaults_rules, nfaults_owner;
 #endif

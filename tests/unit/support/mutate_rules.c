@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * mutate_rules.c -- faults of key material, narrow openings, mask shares, labels and borders. */
+#include <math.h>
 #include "mutate_find.h"
 
 /* ---- R3: parts ----------------------------------------------------------------------------- */
@@ -99,6 +100,19 @@ range_does_not_fit(struct prog *p)
 	n->out[0]->from = RANGE_PROVEN;
 	n->out[0]->hi = 0x1p64;
 	n->out[0]->lo = -1;
+	return true;
+}
+
+static bool
+range_without_gap(struct prog *p)
+{
+	struct node *n = find(p, is_gapext, 0);
+	if (!n)
+		return false;
+	struct val *v = n->in[0];
+	v->hi = ldexp(1, (int)v->type.bits - 2 - v->type.frac);          /* one unit too many */
+	v->lo = -1;
+	v->from = RANGE_CALIBRATED;
 	return true;
 }
 
@@ -284,7 +298,7 @@ masked_as_public(struct prog *p)
 {
 	if (!find(p, takes_public, 0))
 		return false;
-	p->public_weights = false;
+	p->weights = WEIGHTS_MASKED;
 	return true;
 }
 
@@ -414,6 +428,7 @@ const struct fault faults_rules[] = {
 	{ "too many bits kept", keeps_too_much, "R6:", false },
 	{ "bits lost by no shift", bits_lost, "R6:", false },
 	{ "a range that does not fit the bits kept", range_does_not_fit, "R6:", false },
+	{ "a range that leaves no bit for an extension", range_without_gap, "R6:", false },
 	{ "a wrap of the mask that stays", wrap_stays, "R6:", false },
 	{ "a shift by too many bits", shifted_too_far, "R6:", false },
 	{ "mask shares from pads of another step", pads_of_another, "R5:", false },

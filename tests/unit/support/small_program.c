@@ -3,9 +3,13 @@
  */
 #include "small_program.h"
 #include "weights.h"
+#include <math.h>
 #include <openssl/rand.h>
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <cmocka.h>
 
 enum { BITS = 50, FRAC = 12, AT_X = 0, AT_IDS = 32, AT_Y = 42, AT_E = 54, WIRES = 60 };
 
@@ -108,4 +112,19 @@ void small_weights(const struct suf_program *prog, const char *path, double w[SM
 		fprintf(stderr, "%s\n", text);
 		abort();
 	}
+}
+
+void
+small_check(const float *x, const int64_t *ids, const double *w, const double *e, const float *y, const float *rows)
+{
+	for (int i = 0; i < SMALL_ROWS; i++)
+		for (int j = 0; j < SMALL_COLS; j++) {
+			double want = 0;
+			for (int k = 0; k < SMALL_INNER; k++)
+				want += (double)x[i * SMALL_INNER + k] * w[k * SMALL_COLS + j];
+			assert_true(fabs(want - (double)y[i * SMALL_COLS + j]) < 1e-4);
+		}
+	for (int i = 0; i < SMALL_IDS; i++)
+		for (int j = 0; j < SMALL_COLS; j++)
+			assert_true(fabs(e[ids[i] * SMALL_COLS + j] - (double)rows[i * SMALL_COLS + j]) < 1e-6);
 }

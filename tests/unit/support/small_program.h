@@ -13,4 +13,6 @@ extern const struct suf_program other_program;       /* the same with another ha
 extern const struct suf_program small_public_program; /* the same with public weights */
 /* Random weights: W [8][3], E [5][3] in 12 fraction bits, into a plain weights file for the program. */
 void small_weights(const struct suf_program *, const char *path, double w[SMALL_INNER * SMALL_COLS], double e[SMALL_VOCAB * SMALL_COLS]);
+/* Fails the test unless y = x W and rows holds the rows `ids` of E. */
+void small_check(const float *x, const int64_t *ids, const double *w, const double *e, const float *y, const float *rows);
 #endif

@@ -19,7 +19,7 @@ struct harness {
 	const uint64_t *weight_dealt[8]; /* what the dealer knows: public ones */
 	uint64_t in_count[8], out_count[8], weight_count[8];
 	uint64_t wires;              /* wire elements handed out */
-	uint64_t sent[2], key[2], prg[3]; uint32_t rounds; /* measured by the last run; prg: dealer, party 0, party 1 */
+	uint64_t sent[2], key[2], prg[3]; uint32_t rounds; /* measured by the last run; sent: offline, too; prg: dealer, party 0, party 1 */
 	struct prg_seed seed[2], model[2], client; uint64_t session;
 };
 void harness_init(struct harness *);
@@ -38,5 +38,6 @@ int harness_output(struct harness *, struct suf_ref, uint64_t count, unsigned bi
 /* Runs everything with fresh random seeds; fails the cmocka test on any difference. */
 void harness_run(struct harness *);
 uint64_t harness_random(void);                   /* 64 random bits, seeded per process; printed on failure */
+uint64_t *harness_ring(uint64_t count, unsigned bits); /* random ring elements; the caller frees them */
 int64_t harness_signed(uint64_t v, unsigned bits);
 #endif
