@@ -137,6 +137,8 @@ static inline bool ref_is_weight(struct suf_ref ref) { return ref.space == SUF_W
 void run_weight_mask(struct suf_run *, struct suf_ref, uint64_t first, size_t count, unsigned bits, uint64_t *out);
 /* Simulator: the share of one party, from the first element on. */
 void sim_weight_mask(struct suf_run *, struct suf_ref, int party, size_t count, unsigned bits, uint64_t *share);
+/* Words [first, first + count) of a stream, mod 2^bits; counted in aes_calls. */
+void run_stream(struct suf_run *, const struct prg_stream_key *, uint32_t id, uint32_t tag, uint64_t first, size_t count, unsigned bits, uint64_t *out);
 void *run_scratch(struct suf_run *, size_t bytes);         /* 64-byte aligned, valid until the step ends; one call per step. NULL: error is set */
 
 /* Corrections.  Elements [first, first+count) of a part, first a multiple of

@@ -274,6 +274,55 @@ public_products(struct harness *h)
 	}
 }
 
+/* x of 20 bits, extended: times a matrix of party 0 before the input is there, and what comes of it times its weights one by one. */
+static void
+owned_products(struct harness *h)
+{
+	enum { COLS = 8 };
+	static const struct suf_map map = { .ndim = 2, .dim = { COUNT / COLS, COLS }, .so = { COLS, 1 }, .sa = { COLS, 1 }, .sb = { 0, 1 } };
+	static const struct suf_mm mm = { .batch = 1, .bh = 1, .rows = COUNT / COLS, .inner = COLS, .cols = COLS, .sa = { 0, 0, COLS, 1 }, .sb = { 0, 0, COLS, 1 } };
+	struct suf_ref e = harness_wire(h, COUNT), z = harness_wire(h, COUNT), y = harness_wire(h, COUNT);
+	uint64_t x[COUNT], w[COLS * COLS];
+	for (uint64_t i = 0; i < COUNT; i++)
+		x[i] = (uint64_t)harness_signed(harness_random(), 18) & ring_mask(20);
+	for (int i = 0; i < COLS * COLS; i++)
+		w[i] = harness_random() & ring_mask(44);
+	struct suf_ref in = harness_input(h, COUNT, 20, x), iw = harness_weight(h, COLS * COLS, 44, w);
+	harness_round(h);
+	const uint32_t pad = harness_step(h, secret_step(SUF_gapext, 20, 44, in, (struct suf_ref){ SUF_NONE, 0 }, e));
+	struct suf_step o = { .op = SUF_open, .count = COUNT, .n = 44, .m = 44, .one_way = 1, .in = { e }, .out = { e } };
+	harness_step(h, o);
+	harness_round(h);
+	struct suf_step s = secret_step(SUF_omul, 44, 44, e, iw, z);
+	s.nb = COLS * COLS;
+	s.mm = &mm;
+	s.define_last = s.offline = 1;
+	s.pad_a = pad;
+	harness_step(h, s);
+	o.one_way = 0;
+	o.offline = 1;
+	o.in[0] = o.out[0] = z;
+	harness_step(h, o);
+	harness_round(h);
+	s = secret_step(SUF_oscale, 44, 44, z, iw, y);
+	s.nb = COLS * COLS;
+	s.map = &map;
+	s.define_last = 1;
+	harness_step(h, s);
+	harness_open(h, y, COUNT, 44);
+	harness_round(h);
+	harness_output(h, z, COUNT, 44);
+	harness_output(h, y, COUNT, 44);
+	harness_run(h);
+	for (uint64_t i = 0; i < COUNT; i++) {
+		uint64_t want = 0;
+		for (uint64_t k = 0; k < COLS; k++)
+			want += (uint64_t)harness_signed(x[i / COLS * COLS + k], 20) * w[k * COLS + i % COLS];
+		assert_int_equal(h->out_party[0][0][i], want & ring_mask(44));
+		assert_int_equal(h->out_party[1][1][i], want * w[i % COLS] & ring_mask(44));
+	}
+}
+
 static void cells_of_38_bits(struct harness *h) { cells(h, 8, 38, 12); }
 static void cells_of_a_word(struct harness *h) { cells(h, 8, 64, 16); }
 static void few_cells(struct harness *h) { cells(h, 5, 30, 0); }
@@ -282,7 +331,7 @@ static void
 test_programs(void **state)
 {
 	(void)state;
-	static secret_program *const program[] = { between_products, cells_of_38_bits, cells_of_a_word, few_cells, norms, tables, public_products };
+	static secret_program *const program[] = { between_products, cells_of_38_bits, cells_of_a_word, few_cells, norms, tables, public_products, owned_products };
 	secret_run(program, sizeof program / sizeof *program);
 }
 

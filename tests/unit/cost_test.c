@@ -515,6 +515,38 @@ public_products(void **state)
 	}
 }
 
+/* Products with weights of party 0: before the input is there, of what party 0 alone is told; with shares of the mask from the key. */
+static void
+owned_products(void **state)
+{
+	(void)state;
+	for (unsigned turn = 0; turn < 4; turn++) {
+		struct harness h;
+		const unsigned n = turn & 1 ? 41 : 64;
+		const uint32_t rows = 3 + (uint32_t)(harness_random() % 300), inner = 7, cols = 1 + (uint32_t)(harness_random() % 20);
+		const struct suf_mm mm = { .batch = 1, .bh = 1, .rows = rows, .inner = inner, .cols = cols, .sa = { 0, 0, inner, 1 }, .sb = { 0, 0, cols, 1 } };
+		const struct suf_map map = { .ndim = 2, .dim = { rows, inner }, .so = { inner, 1 }, .sa = { inner, 1 }, .sb = { 0, cols } };
+		const uint64_t na = (uint64_t)rows * inner, count = (uint64_t)rows * cols, nb = (uint64_t)inner * cols;
+		harness_init(&h);
+		struct suf_ref x = input(&h, na, 30), w = weight(&h, nb, n), bias = turn & 2 ? weight(&h, cols, n) : (struct suf_ref){ SUF_NONE, 0 }, u = harness_wire(&h, na), z = harness_wire(&h, count);
+		harness_round(&h);
+		const uint32_t pad = harness_step(&h, (struct suf_step){ .op = SUF_gapext, .count = na, .na = na, .n = 30, .m = (uint8_t)n, .in = { x }, .out = { u } });
+		harness_step(&h, (struct suf_step){ .op = SUF_open, RING(n), .count = na, .one_way = 1, .in = { u }, .out = { u } });
+		harness_round(&h);
+		struct suf_step s = { .op = SUF_omul, RING(n), .count = count, .na = na, .nb = nb, .define_last = 1, .offline = 1, .pad_a = pad, .mm = &mm, .in = { u, w, bias }, .out = { z } };
+		harness_step(&h, s);
+		harness_step(&h, (struct suf_step){ .op = SUF_open, RING(n), .count = count, .offline = 1, .in = { z }, .out = { z } });
+		harness_round(&h);
+		harness_output(&h, z, count, n);
+		s.offline = 0;
+		s.pad_a = turn & 2 ? pad : 0;
+		finish(&h, s, n);
+		finish(&h, (struct suf_step){ .op = SUF_oscale, RING(n), .count = na, .na = na, .nb = nb, .define_last = 1, .pad_a = turn & 2 ? 0 : pad, .map = &map, .in = { u, w } }, n);
+		run(&h);
+		assert_int_equal(h.offline, (count * n + 7) / 8);
+	}
+}
+
 static void
 every_step_was_run(void **state)
 {
@@ -530,7 +562,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(local_steps), cmocka_unit_test(between_products), cmocka_unit_test(triangles), cmocka_unit_test(products), cmocka_unit_test(pads_as_masks),
 		cmocka_unit_test(elementwise_products), cmocka_unit_test(comparisons), cmocka_unit_test(cuts), cmocka_unit_test(table_gates), cmocka_unit_test(shifts), cmocka_unit_test(bits_and_tables), cmocka_unit_test(shifted_products_and_pieces),
-		cmocka_unit_test(functions_by_cells), cmocka_unit_test(norms_and_bits), cmocka_unit_test(exponentials_and_waves), cmocka_unit_test(public_products), cmocka_unit_test(every_step_was_run)
+		cmocka_unit_test(functions_by_cells), cmocka_unit_test(norms_and_bits), cmocka_unit_test(exponentials_and_waves), cmocka_unit_test(public_products), cmocka_unit_test(owned_products),
+		cmocka_unit_test(every_step_was_run)
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

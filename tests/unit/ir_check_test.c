@@ -281,6 +281,55 @@ static const struct edit public_edit[] = {
 	{ "%op", "%op : f32[2x2] masked 40.24 slot 16 = step.open %p {id=5, count=4, n=50, m=40, s=10, pad_a=3} round 1", "drops bits of both pads of 'p', but step 3" },
 };
 
+/* Weights of party 0: a product by pads, sent before the input is there; the opened value, which party 0 alone learns; its factors. */
+static const char owner_good[] =
+	"sufc-ir 1\nprogram \"m\" stage SCHED next_id 12 weights owner rounds 4 wire 64\n"
+	"const %w : i64[2x2] weight 50.12 = 1 2 3 4\n"
+	"const %b : i64[2] weight 50.12 slot 1 = 1 2\n"
+	"%x : f32[2x2] masked 38.12 slot 0 input = step.input {id=1, count=4, m=38} round 0\n"
+	"%g : f32[2x2] shared 50.12 slot 8 = step.gapext %x {id=2, count=4, na=4, n=38, m=50}\n"
+	"%og : f32[2x2] masked 50.12 slot 8 = step.open %g {id=3, count=4, n=50, m=50, one_way=1} round 1\n"
+	"%p : f32[2x2] shared 50.24 slot 16 = step.omul %og, %w, %b {id=4, count=4, na=4, nb=4, n=50, m=50, define_last=1, offline=1, pad_a=2, " MM "}\n"
+	"%op : f32[2x2] masked 50.24 slot 16 = step.open %p {id=5, count=4, n=50, m=50, offline=1} round 2\n"
+	"%z : f32[2x2] shared 50.24 slot 24 = step.oscale %op, %w {id=6, count=4, na=4, nb=4, n=50, m=50, define_last=1, " MAP "}\n"
+	"%oz : f32[2x2] masked 50.24 slot 24 = step.open %z {id=7, count=4, n=50, m=50} round 3\n"
+	"step.output %oz {id=8, count=4, n=50}\n"
+	"input %x\n"
+	"output %oz\n";
+#define OMUL(of, more) "%p : f32[2x2] shared 50.24 slot 16 = step.omul " of " {id=4, count=4, na=4, n=50, m=50, " more "}"
+#define OSCALE(of, more) "%z : f32[2x2] shared 50.24 slot 24 = step.oscale " of " {id=6, count=4, na=4, n=50, m=50, " more "}"
+static const struct edit owner_edit[] = {
+	{ NULL, NULL, NULL },
+	{ "program", "program \"m\" stage SCHED next_id 12 rounds 4 wire 64", "a product with weights of setting owner in a program of setting masked" },
+	{ "program", "program \"m\" stage SCHED next_id 12 weights public rounds 4 wire 64", "a product with weights of setting owner in a program of setting public" },
+	{ "%p", "%p : f32[2x2] masked 50.24 slot 16 = step.wmul %og, %w {id=4, count=4, na=4, nb=4, n=50, m=50, " MM "}", "a product with weights of setting public in a program of setting owner" },
+	{ "%p", OMUL("%g, %w", "nb=4, define_last=1, " MM), "operand 'g' is shared, expected masked" },
+	{ "%p", OMUL("%w, %w", "nb=4, define_last=1, " MM), "operand 'w' is weight, expected masked" },
+	{ "%p", OMUL("%og, %og", "nb=4, define_last=1, " MM), "operand 'og' is masked of 50 bits, expected weight of 50 or more" },
+	{ "%p", OMUL("%og, %w, %og", "nb=4, define_last=1, " MM), "operand 'og' is masked of 50 bits, expected weight" },
+	{ "%p", OMUL("%og, %w, %w", "nb=4, define_last=1, " MM), "the bias 'w' has 4 elements, expected 2" },
+	{ "%p", OMUL("%og, %b", "nb=2, define_last=1, " MM), "the product leaves the operand 'b'" },
+	{ "%p", OMUL("%og", "define_last=1, " MM), "1 operands, expected 2 or more, at most 3" },
+	{ "%p", OMUL("%og, %w", "nb=4, define_last=1"), "needs the sizes of a matrix product" },
+	{ "%p", OMUL("%og, %w", "nb=4, define_last=1, c=2, rows={count=2, first=2, inc=0, period=1, level=0}, " MM), "do not fit it and the product" },
+	{ "%p", OMUL("%og, %w, %b", "nb=4, " MM), "define_last=0" },
+	{ "%p", OMUL("%og, %w, %b", "nb=4, define_last=1, one_way=1, " MM), "one_way, but only an opening can be" },
+	{ "%p", OMUL("%og, %w, %b", "nb=4, define_last=1, pad_a=1, " MM), "the mask of 'og' is not the pad of step 1" },
+	{ "%p", OMUL("%x, %w, %b", "nb=4, define_last=1, " MM), "n=50, 'x' has 38 ring bits" },
+	{ "%p", "%p : f32[2x2] masked 50.24 slot 16 = step.omul %og, %w {id=4, count=4, na=4, nb=4, n=50, m=50, define_last=1, " MM "}", "'p' is masked, expected shared" },
+	{ "%p", "%p : f32[2x2] shared 51.24 slot 16 = step.omul %og, %w {id=4, count=4, na=4, nb=4, n=50, m=51, define_last=1, " MM "}", "a product of 51 bits from an operand of 50" },
+	{ "%p", "%p : f32[2x2] shared 40.24 slot 16 = step.omul %og, %w {id=4, count=4, na=4, nb=4, n=50, m=40, define_last=1, " MM "}", "the pad of 'p' has 4 elements of 50 bits, the value 4 of 40" },
+	{ "const %b", "const %b : i64[2] weight 49.12 slot 1 = 1 2", "operand 'b' is weight of 49 bits, expected weight of 50 or more" },
+	{ "%z", OSCALE("%op, %b", "nb=2, define_last=1, " MAP), "the map leaves the operand 'b'" },
+	{ "%z", OSCALE("%op, %w", "nb=4, define_last=1, map={dim=[3], so=[1], sa=[1], sb=[1]}"), "the map does not write each element of 'z' once" },
+	{ "%z", OSCALE("%op, %w", "nb=4, define_last=1, map={dim=[4], so=[1], sa=[2], sb=[1]}"), "the map leaves the operand 'op'" },
+	{ "%z", OSCALE("%op, %w, %b", "nb=4, define_last=1, " MAP), "3 operands, expected 2" },
+	{ "%z", OSCALE("%op, %w", "nb=4, " MAP), "define_last=0" },
+	/* the mask is more than the pads: no mask shares, no opening without them */
+	{ "%z", OSCALE("%op, %w", "nb=4, define_last=1, pad_a=4, " MAP), "the mask of 'op' is not the pad of step 4" },
+	{ "%op", "%op : f32[2x2] masked 40.24 slot 16 = step.open %p {id=5, count=4, n=50, m=40, s=10, pad_a=4} round 2", "drops bits of both pads of 'p', but step 4" },
+};
+
 static char *
 edited(const char *good, const struct edit *e)
 {
@@ -328,6 +377,7 @@ checker_names_each_fault(void **state)
 	try_edits(pads_good, pads_edit, sizeof pads_edit / sizeof pads_edit[0]);
 	try_edits(packed_good, packed_edit, sizeof packed_edit / sizeof packed_edit[0]);
 	try_edits(public_good, public_edit, sizeof public_edit / sizeof public_edit[0]);
+	try_edits(owner_good, owner_edit, sizeof owner_edit / sizeof owner_edit[0]);
 }
 
 static void

@@ -2,7 +2,6 @@
  * public_weights_test.c -- weights that everybody knows: dealer, parties and client through the public calls, and every set-up
  * that does not fit; what gates and the text of a program make of the setting.
  */
-#define _GNU_SOURCE /* asprintf */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,117 +11,43 @@
 #include "ir_text.h"
 #include "passes/gate/build.h"
 #include "passes/gate/compact_chain.h"
-#include "small_program.h"
+#include "pair.h"
 #include "weights.h"
-#include <dirent.h>
-#include <openssl/rand.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 /* ---- dealer and parties -------------------------------------------------------------------------- */
 
-enum { NX = SMALL_ROWS * SMALL_INNER, NW = SMALL_INNER * SMALL_COLS, NE = SMALL_VOCAB * SMALL_COLS, NY = SMALL_ROWS * SMALL_COLS, NO = SMALL_IDS * SMALL_COLS };
-static char dir[64], plain[80], tuned[80], masked[80], owner[80], text[SUF_TEXT];
-static double w[NW], e[NE];
-static float x[NX];
-static int64_t ids[SMALL_IDS] = { 3, 0 };
-static const void *const input[] = { x, ids };
+static const char *plain, *tuned, *masked, *owner;
 
 static int
 set_up(void **state)
 {
-	static double w2[NW], e2[NE];
-	uint32_t r[NX];
+	static double w2[PAIR_W], e2[PAIR_E];
 	(void)state;
-	strcpy(dir, "/tmp/suf-public-XXXXXX");
-	if (!mkdtemp(dir))
+	if (pair_set_up("public"))
 		return -1;
-	snprintf(plain, sizeof plain, "%s/plain", dir);
-	snprintf(tuned, sizeof tuned, "%s/tuned", dir);
-	snprintf(masked, sizeof masked, "%s/masked", dir);
-	snprintf(owner, sizeof owner, "%s/owner", dir);
-	RAND_bytes((uint8_t *)r, sizeof r);
-	for (int i = 0; i < NX; i++)
-		x[i] = (float)((int)(r[i] % 40000) - 20000) / 4096.0f; /* exact in 12 fraction bits */
+	plain = pair_path("plain");
+	tuned = pair_path("tuned");
+	masked = pair_path("masked");
+	owner = pair_path("owner");
 	small_weights(&small_public_program, tuned, w2, e2);
-	small_weights(&small_public_program, plain, w, e);
+	small_weights(&small_public_program, plain, pair_w, pair_e);
 	return 0;
 }
 
-static int
-tear_down(void **state)
-{
-	char cmd[80];
-	(void)state;
-	snprintf(cmd, sizeof cmd, "rm -r '%s'", dir);
-	return system(cmd);
-}
-
-static enum suf_err
-deal(const struct suf_program *prog, struct suf_deal_config cfg)
+static void
+deal(bool outside, char *key[3])
 {
 	struct suf_stats stats;
-	return suf_deal(prog, &cfg, &stats, text);
-}
-
-/* One pair in a folder of its own; key[2]: the client's, if there is one. */
-static void
-deal_pair(bool outside, char *key[3])
-{
-	static int n;
-	char *folder;
-	assert_true(asprintf(&folder, "%s/keys%d", dir, n++) > 0);
-	assert_int_equal(mkdir(folder, 0700), 0);
-	if (deal(&small_public_program, (struct suf_deal_config){ .dir = folder, .count = 1, .weights = plain, .outside_client = outside }))
-		fail_msg("%s", text);
-	key[0] = key[1] = key[2] = NULL;
-	DIR *d = opendir(folder);
-	for (struct dirent *f; (f = readdir(d));) {
-		const int k = strstr(f->d_name, ".p0.key") ? 0 : strstr(f->d_name, ".p1.key") ? 1 : strstr(f->d_name, ".client.key") ? 2 : -1;
-		if (k >= 0)
-			assert_true(asprintf(&key[k], "%s/%s", folder, f->d_name) > 0);
-		else if (f->d_name[0] != '.')
-			fail_msg("%s: there is no state of a mask", f->d_name);
-	}
-	closedir(d);
-	free(folder);
-}
-
-struct side { struct suf_party_config cfg; float y[NY], e[NO]; struct suf_stats stats; enum suf_err err; char text[SUF_TEXT]; };
-
-static void *
-run_side(void *arg)
-{
-	struct side *s = arg;
-	void *output[] = { s->y, s->e };
-	s->err = suf_party_run(&small_public_program, &s->cfg, s->cfg.role == 1 && !s->cfg.masked_input ? input : NULL, output, &s->stats, s->text);
-	return NULL;
-}
-
-static void
-run_both(struct side s[2])
-{
-	pthread_t t;
-	pthread_create(&t, NULL, run_side, &s[0]);
-	run_side(&s[1]);
-	pthread_join(t, NULL);
+	pair_deal(&small_public_program, (struct suf_deal_config){ .weights = plain, .outside_client = outside }, key, &stats);
 }
 
 static void
 make_sides(struct side s[2], char *key[3])
 {
-	static char where[80];
-	memset(s, 0, 2 * sizeof *s);
-	snprintf(where, sizeof where, "unix:%s/link", dir);
-	for (int p = 0; p < 2; p++) {
-		s[p].cfg = (struct suf_party_config){ .role = p, .key = key[p], .key_fd = -1, .weights = plain };
-		s[p].cfg.link.timeout_s = 10;
-	}
-	s[0].cfg.link.listen = where;
-	s[1].cfg.link.connect = where;
+	pair_sides(s, &small_public_program, key, plain);
 }
 
 static void
@@ -132,59 +57,44 @@ a_private_product(void **state)
 	struct side s[2];
 	struct stat st;
 	(void)state;
-	deal_pair(false, key);
+	deal(false, key);
 	make_sides(s, key);
-	run_both(s);
-	if (s[0].err || s[1].err)
-		fail_msg("party 0: %s; party 1: %s", s[0].text, s[1].text);
-	small_check(x, ids, w, e, s[1].y, s[1].e);
-	for (int i = 0; i < NY; i++)
+	pair_run(s);
+	pair_ok(s);
+	pair_answer(s[1].y, s[1].e);
+	for (int i = 0; i < PAIR_Y; i++)
 		assert_true(s[0].y[i] == 0.0f); /* party 0 receives nothing */
 	/* the masked inputs travel, and the receiver's key holds the outputs' masks; nothing else */
 	assert_int_equal(s[0].stats.sent, 0);
-	assert_int_equal(s[1].stats.sent, (NX * 50 + 7) / 8 + (SMALL_IDS * SMALL_VOCAB * 50 + 7) / 8);
+	assert_int_equal(s[1].stats.sent, (PAIR_X * 50 + 7) / 8 + (SMALL_IDS * SMALL_VOCAB * 50 + 7) / 8);
 	assert_int_equal(s[0].stats.setup_sent, s[1].stats.setup_sent); /* no weights */
 	assert_int_equal(s[1].stats.rounds, 1);
 	assert_int_equal(stat(key[0], &st), 0);
 	assert_int_equal(st.st_size, 256);
 	assert_int_equal(stat(key[1], &st), 0);
-	assert_int_equal(st.st_size, 256 + (NY * 50 + 7) / 8 + (NO * 50 + 7) / 8);
-	for (int k = 0; k < 3; k++)
-		free(key[k]);
+	assert_int_equal(st.st_size, 256 + (PAIR_Y * 50 + 7) / 8 + (PAIR_ROWS * 50 + 7) / 8);
+	pair_free_keys(key);
 }
 
 static void
 a_client_outside(void **state)
 {
-	char *key[3], *in, *out = NULL;
+	const char *const in = pair_path("in"), *const out = pair_path("out");
+	char *key[3];
 	struct side s[2];
-	float y[NY], rows[NO];
+	float y[PAIR_Y], rows[PAIR_ROWS];
 	void *const output[] = { y, rows };
 	(void)state;
-	deal_pair(true, key);
-	assert_true(asprintf(&in, "%s/in", dir) > 0 && asprintf(&out, "%s/out", dir) > 0);
-	assert_int_equal(suf_share_input(&small_public_program, key[2], input, in, text), SUF_OK);
+	deal(true, key);
+	assert_int_equal(suf_share_input(&small_public_program, key[2], pair_input, in, pair_text), SUF_OK);
 	make_sides(s, key);
 	s[0].cfg.masked_input = s[1].cfg.masked_input = in;
 	s[1].cfg.masked_output = out;
-	run_both(s);
-	if (s[0].err || s[1].err)
-		fail_msg("party 0: %s; party 1: %s", s[0].text, s[1].text);
-	assert_int_equal(suf_reveal(&small_public_program, key[2], out, output, text), SUF_OK);
-	small_check(x, ids, w, e, y, rows);
-	for (int k = 0; k < 3; k++)
-		free(key[k]);
-	free(in);
-	free(out);
-}
-
-/* Before the peer is waited for, so before anything is sent. */
-static void
-refused(struct side *s, enum suf_err want, const char *words)
-{
-	run_side(s);
-	if (s->err != want || !strstr(s->text, words) || s->stats.setup_sent)
-		fail_msg("%d: %s", s->err, s->text);
+	pair_run(s);
+	pair_ok(s);
+	assert_int_equal(suf_reveal(&small_public_program, key[2], out, output, pair_text), SUF_OK);
+	pair_answer(y, rows);
+	pair_free_keys(key);
 }
 
 static void
@@ -193,43 +103,43 @@ parties_are_refused(void **state)
 	char *key[3];
 	struct side s[2];
 	(void)state;
-	deal_pair(false, key);
+	deal(false, key);
 	for (int p = 0; p < 2; p++) {
 		make_sides(s, key);
 		s[p].cfg.weights = tuned;
-		refused(&s[p], SUF_EPROTO, "other weights than the key was dealt for");
+		pair_refused(&s[p], SUF_EPROTO, "other weights than the key was dealt for");
 		s[p].cfg.weights = NULL;
-		refused(&s[p], SUF_EUSAGE, "dealer and both parties need them");
+		pair_refused(&s[p], SUF_EUSAGE, "dealer and both parties need them");
 		s[p].cfg.weights = plain;
 		s[p].cfg.owner = owner;
-		refused(&s[p], SUF_EUSAGE, "no owner's file");
+		pair_refused(&s[p], SUF_EUSAGE, "no owner's file");
 	}
 	/* a file that says that it is masked */
 	struct suf_weights_writer *writer;
-	static uint64_t words[NW];
+	static uint64_t words[PAIR_W];
 	static const uint8_t epoch[16] = { 1 };
-	assert_int_equal(suf_weights_writer_open_masked(&writer, masked, small_public_program.hash, epoch, small_public_program.weight, 2, text), SUF_OK);
-	assert_int_equal(suf_weights_writer_put_masked(writer, words, NW, text), SUF_OK);
-	assert_int_equal(suf_weights_writer_put_masked(writer, words, NE, text), SUF_OK);
-	assert_int_equal(suf_weights_writer_finish(writer, true, text), SUF_OK);
+	assert_int_equal(suf_weights_writer_open_masked(&writer, masked, small_public_program.hash, epoch, small_public_program.weight, 2, pair_text), SUF_OK);
+	assert_int_equal(suf_weights_writer_put_masked(writer, words, PAIR_W, pair_text), SUF_OK);
+	assert_int_equal(suf_weights_writer_put_masked(writer, words, PAIR_E, pair_text), SUF_OK);
+	assert_int_equal(suf_weights_writer_finish(writer, true, pair_text), SUF_OK);
 	make_sides(s, key);
 	s[1].cfg.weights = masked;
-	refused(&s[1], SUF_EUSAGE, "masked weights; the weights of this program are public");
-	for (int k = 0; k < 3; k++)
-		free(key[k]);
+	pair_refused(&s[1], SUF_EUSAGE, "masked weights; the weights of this program are public");
+	pair_free_keys(key);
 }
 
 static void
 deal_refused(const struct suf_program *prog, struct suf_deal_config cfg, const char *words)
 {
-	if (deal(prog, cfg) != SUF_EUSAGE || !strstr(text, words))
-		fail_msg("%s", text);
+	struct suf_stats stats;
+	if (suf_deal(prog, &cfg, &stats, pair_text) != SUF_EUSAGE || !strstr(pair_text, words))
+		fail_msg("%s", pair_text);
 }
 
 static void
 dealers_are_refused(void **state)
 {
-	const struct suf_deal_config good = { .dir = dir, .count = 1, .weights = plain };
+	const struct suf_deal_config good = { .dir = pair_dir, .count = 1, .weights = plain };
 	struct suf_deal_config c;
 	(void)state;
 	deal_refused(&small_public_program, (c = good, c.weights = NULL, c), "dealer and both parties need them");
@@ -238,8 +148,8 @@ dealers_are_refused(void **state)
 	deal_refused(&small_public_program, (c = good, c.new_epoch = true, c), "no state, owner or epoch");
 	deal_refused(&small_public_program, (c = good, c.count = 0, c), "no mask to prepare");
 	deal_refused(&small_program, good, "the dealer must not see them");
-	assert_int_equal(suf_mask_weights(&small_public_program, plain, owner, masked, text), SUF_EUSAGE);
-	assert_non_null(strstr(text, "nothing to mask"));
+	assert_int_equal(suf_mask_weights(&small_public_program, plain, owner, masked, pair_text), SUF_EUSAGE);
+	assert_non_null(strstr(pair_text, "nothing to mask"));
 }
 
 /* ---- gates and texts --------------------------------------------------------------------------------- */
@@ -324,5 +234,5 @@ main(void)
 		cmocka_unit_test(a_private_product), cmocka_unit_test(a_client_outside), cmocka_unit_test(parties_are_refused), cmocka_unit_test(dealers_are_refused),
 		cmocka_unit_test(shares_and_values_are_multiplied), cmocka_unit_test(texts_say_so),
 	};
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, set_up, pair_tear_down);
 }

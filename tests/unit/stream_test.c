@@ -26,12 +26,14 @@ enum suf_err __wrap_suf_step(struct suf_run *, const struct suf_step *);
 /* ---- the record -------------------------------------------------------------- */
 
 /* Streams are named here as the security argument does: parts from 1, pads from 0x100, an input's mask 0x200, a weight's 0. */
-enum { ROLES = 3, DEALER = 2, MOST_STEPS = 1 << 16, SLOTS = 1 << 12, TAG_PART = 1, TAG_PAD = 0x100 };
+enum { ROLES = 3, DEALER = 2, MOST_STEPS = 1 << 16, SLOTS = 1 << 12, MOST_AHEAD = 1 << 10, TAG_PART = 1, TAG_PAD = 0x100 };
 enum seed { SEED_P0, SEED_P1, SEED_MODEL0, SEED_MODEL1, SEED_CLIENT, NSEED };
+struct ahead { uint32_t by, id; enum seed seed; uint64_t end; }; /* pads that are mask shares before their own step was done */
 struct words { uint32_t id, tag; enum seed seed; uint64_t count; uint8_t *asked; struct words *next; };
 struct record {
 	struct words *head[SLOTS];
 	uint32_t id[MOST_STEPS], ndone;  /* every step so far */
+	struct ahead ahead[MOST_AHEAD]; uint32_t nahead;
 	unsigned bad; char what[256];    /* breaches of the rules; the first of them */
 	uint64_t asked;
 };
@@ -114,13 +116,26 @@ own_words(struct record *r, const struct suf_step *s, enum seed seed, uint32_t t
 	}
 }
 
-/* Mask shares by reference: the pads of an earlier step, and no others. */
+/* Mask shares by reference: the pads of an earlier step, and no others.  What party 1 does in advance is looked at in the end. */
 static void
 reference(struct record *r, const struct suf_step *s, enum seed seed, uint32_t id, uint32_t tag, uint64_t first, size_t count)
 {
 	struct words *w = words_of(r, seed, id, tag, false);
-	if (tag != TAG_PAD || (id != s->pad_a && id != s->pad_b) || !w || first + count > w->count)
+	if (run_here->in_advance && tag == TAG_PAD && (id == s->pad_a || id == s->pad_b) && r->nahead < MOST_AHEAD)
+		r->ahead[r->nahead++] = (struct ahead){ s->id, id, seed, first + count };
+	else if (tag != TAG_PAD || (id != s->pad_a && id != s->pad_b) || !w || first + count > w->count)
 		breach(r, "step %u (%s) reads words of (%u, %x), which are not its own", s->id, suf_step_desc[s->op].name, id, tag);
+}
+
+static void
+references_ahead(struct record *r)
+{
+	for (uint32_t k = 0; k < r->nahead; k++) {
+		const struct ahead *a = &r->ahead[k];
+		const struct words *w = words_of(r, a->seed, a->id, TAG_PAD, false);
+		if (!w || a->end > w->count)
+			breach(r, "step %u reads pads of step %u in advance, which are none", a->by, a->id);
+	}
 }
 
 static void
@@ -173,10 +188,12 @@ __wrap_suf_step(struct suf_run *r, const struct suf_step *from)
 	here = record[r->mode == RUN_DEAL ? DEALER : r->party];
 	run_here = r;
 	step_here = &s;
-	for (uint32_t k = 0; k < here->ndone; k++)
+	/* party 1 goes through the program twice, and does each step once: openings are made in advance and taken online */
+	const bool once = r->mode == RUN_DEAL || r->party == 0 || (r->in_advance ? s.offline && s.op != SUF_open : !s.offline || s.op == SUF_open);
+	for (uint32_t k = 0; once && k < here->ndone; k++)
 		if (here->id[k] == s.id)
 			breach(here, "two steps have the id %u", s.id);
-	if (here->ndone < MOST_STEPS)
+	if (once && here->ndone < MOST_STEPS)
 		here->id[here->ndone++] = s.id;
 	enum suf_err e = __real_suf_step(r, &s);
 	step_here = NULL;
@@ -209,6 +226,7 @@ record_end(char what[256], uint64_t *asked)
 		}
 	what[0] = '\0';
 	for (int k = 0; k < ROLES; k++) {
+		references_ahead(record[k]);
 		bad += record[k]->bad;
 		*asked += record[k]->asked;
 		if (record[k]->bad && !what[0])

@@ -42,7 +42,7 @@ secret_body(struct suf_run *r)
 		enum suf_err e = suf_step(r, &i->s);
 		if (!e && i->round_after) {
 			e = suf_round(r);
-			if (r->mode == RUN_PARTY)
+			if (r->mode == RUN_PARTY && !r->in_advance)
 				opened(r, first, i);
 			first = i + 1;
 		}

@@ -11,6 +11,9 @@ extern const struct suf_program small_program;
 extern const struct suf_program small_program_to_0;  /* the same, outputs to party 0 */
 extern const struct suf_program other_program;       /* the same with another hash */
 extern const struct suf_program small_public_program; /* the same with public weights */
+/* The same with weights of party 0, and E[0..1] added to e, masked: the product of x before the input is there, of x as party 0 alone is told it. */
+extern const struct suf_program small_owner_program;
+enum { SMALL_OWNER_OFFLINE = (SMALL_ROWS * SMALL_COLS * 50 + 7) / 8 }; /* bytes */
 /* Random weights: W [8][3], E [5][3] in 12 fraction bits, into a plain weights file for the program. */
 void small_weights(const struct suf_program *, const char *path, double w[SMALL_INNER * SMALL_COLS], double e[SMALL_VOCAB * SMALL_COLS]);
 /* Fails the test unless y = x W and rows holds the rows `ids` of E. */

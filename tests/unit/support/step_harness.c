@@ -75,6 +75,10 @@ harness_free(struct harness *h)
 		free(h->weight_data[k]);
 		free(h->weight_hat[k]);
 	}
+	for (int p = 0; p < 2; p++) {
+		free(h->ahead[p]);
+		free(h->wire[p]);
+	}
 	free(h->item);
 }
 
@@ -211,6 +215,20 @@ mask_weights(struct harness *h)
 
 struct party_arg { struct harness *h; int party; struct suf_chan *chan; struct suf_sink *key; enum suf_err err; char text[256]; };
 
+static void
+keep_end(struct harness *h, const struct suf_run *r)
+{
+	free(h->ahead[r->party]);
+	free(h->wire[r->party]);
+	h->ahead[r->party] = malloc(h->offline + 1);
+	h->wire[r->party] = malloc((h->wires + 1) * 8);
+	if (!h->ahead[r->party] || !h->wire[r->party])
+		abort();
+	if (r->ahead)
+		memcpy(h->ahead[r->party], r->ahead, h->offline);
+	memcpy(h->wire[r->party], r->wire, h->wires * 8);
+}
+
 static void *
 party_thread(void *p)
 {
@@ -232,6 +250,8 @@ party_thread(void *p)
 	snprintf(a->text, sizeof a->text, "%s", r->errmsg);
 	a->h->sent[a->party] = suf_chan_sent(a->chan);
 	a->h->prg[SUF_P0 + a->party] = r->aes_calls;
+	if (!a->err)
+		keep_end(a->h, r);
 	if (a->party == 0)
 		a->h->rounds = r->rounds;
 	suf_source_close(r->key);
@@ -294,9 +314,11 @@ harness_run(struct harness *h)
 	struct suf_plan plan;
 	char err[256];
 	h->prog.wire_elems = h->wires;
-	new_seeds(h);
+	if (!h->same_seeds)
+		new_seeds(h);
 	mask_weights(h);
 	assert_int_equal(suf_plan(&h->prog, &plan, err), SUF_OK);
+	h->offline = plan.total.offline;
 	run_sim(h);
 	run_protocol(h);
 	for (uint32_t k = 0; k < h->prog.noutput; k++)

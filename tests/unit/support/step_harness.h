@@ -21,6 +21,9 @@ struct harness {
 	uint64_t wires;              /* wire elements handed out */
 	uint64_t sent[2], key[2], prg[3]; uint32_t rounds; /* measured by the last run; sent: offline, too; prg: dealer, party 0, party 1 */
 	struct prg_seed seed[2], model[2], client; uint64_t session;
+	bool same_seeds;             /* the next run takes those of the last one */
+	uint8_t *ahead[2]; uint64_t *wire[2]; /* at the parties when the last run ended: offline messages, all wires */
+	uint64_t offline;            /* bytes of those messages */
 };
 void harness_init(struct harness *);
 void harness_free(struct harness *);
@@ -35,7 +38,7 @@ struct suf_ref harness_public(struct harness *, uint64_t count, unsigned bits, c
 /* Open a SHARED wire in place (n bits), s dropped bits to m; returns the same ref. */
 struct suf_ref harness_open(struct harness *, struct suf_ref, uint64_t count, unsigned n);
 int harness_output(struct harness *, struct suf_ref, uint64_t count, unsigned bits); /* index */
-/* Runs everything with fresh random seeds; fails the cmocka test on any difference. */
+/* Runs everything with fresh random seeds, or with the same_seeds; fails the cmocka test on any difference. */
 void harness_run(struct harness *);
 uint64_t harness_random(void);                   /* 64 random bits, seeded per process; printed on failure */
 uint64_t *harness_ring(uint64_t count, unsigned bits); /* random ring elements; the caller frees them */

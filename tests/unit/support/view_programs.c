@@ -442,6 +442,33 @@ public_products(struct harness *h, uint64_t count)
 	harness_round(h);
 }
 
+/* Weights of party 0: a product that is sent before the input is there, of a value that party 0 alone is told, by its pads; beside it one with a
+ * correction; then its factors, and what is added to them. */
+static void
+owned_products(struct harness *h, uint64_t count)
+{
+	static struct suf_mm mm = { .batch = 1, .bh = 1, .inner = 2, .cols = 2, .sa = { 0, 0, 2, 1 }, .sb = { 0, 0, 2, 1 } };
+	static struct suf_map map = { .ndim = 2, .dim = { 0, 2 }, .so = { 2, 1 }, .sa = { 2, 1 }, .sb = { 0, 1 } }, same = { .ndim = 1, .so = { 1 }, .sa = { 1 }, .sb = { 1 } };
+	uint32_t pad;
+	mm.rows = map.dim[0] = (uint32_t)count / 2;
+	same.dim[0] = (uint32_t)count;
+	struct suf_ref x = input(h, count, 5, 3), w = weight(h, 4, 6), v = weight(h, 2, 6), u, z, y, t;
+	harness_round(h);
+	u = add(h, (struct suf_step){ .op = SUF_gapext, .count = count, .n = 5, .m = 6, .in = { x } }, &pad);
+	harness_step(h, (struct suf_step){ .op = SUF_open, .count = count, .n = 6, .m = 6, .one_way = 1, .in = { u }, .out = { u } });
+	harness_round(h);
+	z = add(h, (struct suf_step){ .op = SUF_omul, .count = count, .na = count, .nb = 4, .n = 6, .m = 6, .define_last = 1, .offline = 1, .pad_a = pad, .mm = &mm,
+		.in = { u, w } }, NULL);
+	harness_step(h, (struct suf_step){ .op = SUF_open, .count = count, .n = 6, .m = 6, .offline = 1, .in = { z }, .out = { z } });
+	y = add(h, (struct suf_step){ .op = SUF_omul, .count = count, .na = count, .nb = 4, .n = 5, .m = 5, .define_last = 1, .mm = &mm, .in = { x, w } }, NULL);
+	harness_open(h, y, count, 5);
+	harness_round(h);
+	t = add(h, (struct suf_step){ .op = SUF_oscale, .count = count, .na = count, .nb = 2, .n = 6, .m = 6, .define_last = 1, .map = &map, .in = { z, v } }, NULL);
+	t = add(h, (struct suf_step){ .op = SUF_addx, .count = count, .n = 6, .m = 6, .shared = 1, .ca = 1, .cb = 2, .c = 3, .map = &same, .in = { t, x } }, NULL);
+	harness_open(h, t, count, 6);
+	harness_round(h);
+}
+
 const struct view_program view_program[VIEW_PROGRAMS] = {
 	{ .name = "trunc, sext", .make = trunc_and_sext, .block = 512, .faults = true },
 	{ .name = "trunc with slack", .make = trunc_slack, .block = 512 },
@@ -467,4 +494,5 @@ const struct view_program view_program[VIEW_PROGRAMS] = {
 	{ .name = "exps", .make = exponentials, .block = 256, .faults = true },
 	{ .name = "trig", .make = trigonometric, .block = 512, .faults = true },
 	{ .name = "gapext, wshare, wmul, wscale", .make = public_products, .block = 1024, .faults = true },
+	{ .name = "omul, oscale", .make = owned_products, .block = 1024, .faults = true },
 };
