@@ -57,7 +57,7 @@ all_sets(struct common *c)
 	c->gates_list = arena_alloc(c->arena, ((size_t)ngates + 1) * sizeof *c->gates_list);
 	const bool one_format = c->opt.ring_bits || c->opt.frac_bits; /* not for sets that give each value its own */
 	for (int k = 0; gates_set(k); k++)
-		if (!one_format || !gate_is_mixed(gates_set(k)))
+		if (c->opt.max_error > 0 ? gate_is_mixed(gates_set(k)) : !one_format || !gate_is_mixed(gates_set(k)))
 			c->gates_list[c->ngates++] = arena_strdup(c->arena, gates_set(k));
 	if (c->ngates > 1)
 		c->gates_list[c->ngates++] = arena_strdup(c->arena, "auto");

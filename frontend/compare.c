@@ -155,6 +155,7 @@ compare_add(struct comparison *c, struct prog *p, const struct options *opt, con
 	}
 	s->gates = arena_strdup(c->arena, gates_is_file(opt->gates) || (opt->gates && !strcmp(opt->gates, "auto")) ? opt->gates : gates_label(p));
 	s->choice = p->choice ? choice_copy(c->arena, p->choice) : NULL;
+	s->budget = p->budget ? budget_copy(c->arena, p->budget) : NULL;
 	compare_collect(c, s, p);
 	predict_times(c, s, p);
 	c->n++;

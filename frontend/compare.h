@@ -5,7 +5,7 @@
 #ifndef SUFC_COMPARE_H
 #define SUFC_COMPARE_H
 #include <jansson.h>
-#include "passes/choose.h"
+#include "passes/budget.h"
 #include "passes/predict.h"
 #include "passes/published.h"
 
@@ -26,6 +26,7 @@ struct timing { struct prediction p; double latency_ms, bandwidth_ms; }; /* the 
 struct strategy {
 	const char *gates;               /* as the user named it */
 	const struct choice *choice;     /* NULL: nothing was chosen */
+	const struct budget *budget;     /* NULL: no --max-error */
 	int ring_bits;
 	struct cost cost;
 	struct timing time[COMPARE_NETWORKS];

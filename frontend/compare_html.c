@@ -209,6 +209,7 @@ compare_html(const struct comparison *c, FILE *to)
 	html_charts(c, to);
 	html_times(c, to);
 	html_choices(c, to);
+	html_budgets(c, to);
 	html_nodes(c, to);
 	html_tensors(c, to);
 	html_steps(c, to);

@@ -16,6 +16,7 @@ void html_strategy_name(FILE *, const struct strategy *);
 void html_published_name(FILE *, const struct published *);
 
 /* Sections: compare_html_charts.c, compare_html_gates.c, compare_html_tables.c */
+void html_budgets(const struct comparison *, FILE *); /* compare_html_budget.c */
 void html_choices(const struct comparison *, FILE *);
 void html_charts(const struct comparison *, FILE *);
 void html_times(const struct comparison *, FILE *);

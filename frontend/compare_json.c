@@ -95,6 +95,8 @@ strategy_json(const struct comparison *c, const struct strategy *s)
 	for (int k = 0; k < s->nwarning; k++)
 		json_array_append_new(warnings, json_string(s->warning[k]));
 	json_object_set_new(o, "choice", s->choice ? choice_json(s->choice) : json_null());
+	if (s->budget)
+		json_object_set_new(o, "budget", budget_json(s->budget));
 	json_object_set_new(o, "predicted_ms", ms);
 	json_object_set_new(o, "times", times);
 	json_object_set_new(o, "layers", layers);

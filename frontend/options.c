@@ -12,7 +12,7 @@
 #include "passes/predict.h"
 
 enum { KEY_SHAPE = 0x100, KEY_DIM, KEY_WEIGHTS, KEY_OUTPUT_TO, KEY_GATES, KEY_RING, KEY_FRAC, KEY_CALIBRATE, KEY_DUMP, KEY_STOP, KEY_DIAG, KEY_ARGMAX, KEY_NO_WEIGHTS,
-       KEY_TARGET, KEY_DESCRIPTOR, KEY_OBJECTIVE, KEY_NETWORK, KEY_MACHINE, KEY_LATER };
+       KEY_TARGET, KEY_DESCRIPTOR, KEY_OBJECTIVE, KEY_NETWORK, KEY_MACHINE, KEY_MAX_ERROR, KEY_LATER };
 
 static const struct argp_option options[] = {
 	{ "shape", KEY_SHAPE, "NAME=1x128", 0, "Bind the shape of an input (repeatable)", 1 },
@@ -25,6 +25,7 @@ static const struct argp_option options[] = {
 	{ "network", KEY_NETWORK, "NET", 0, "Network of predicted times: lan (default; 10 Gbit/s, 0.5 ms), wan (400 Mbit/s, 40 ms), loopback or GBPS,RTT_MS", 2 },
 	{ "machine", KEY_MACHINE, "FILE.json", 0, "Constants of calibrate-machine for predicted times; default ~/.cache/sufc/machine.json", 2 },
 	{ "calibrate", KEY_CALIBRATE, "FILE.npz", 0, "Example inputs that bound values the graph does not bound", 3 },
+	{ "max-error", KEY_MAX_ERROR, "E", 0, "Fraction bits for which outputs differ from float by at most E, relative, on the examples of --calibrate, at least cost", 3 },
 	{ "ring-bits", KEY_RING, "N", 0, "Force one ring width, 16 to 64", 3 },
 	{ "frac-bits", KEY_FRAC, "F", 0, "Force the fraction bits, 4 to 24; default 12", 3 },
 	{ "no-weights", KEY_NO_WEIGHTS, NULL, 0, "For costs (--report): weights whose data file is missing count by their shape; needs --ring-bits", 3 },
@@ -36,7 +37,6 @@ static const struct argp_option options[] = {
 	{ "verbose", 'v', NULL, 0, "Say what each pass does and how long it takes", 4 },
 	{ "quiet", 'q', NULL, 0, "No warnings", 4 },
 	{ "public", KEY_LATER, "NAME", OPTION_HIDDEN, NULL, 0 },
-	{ "max-error", KEY_LATER, "E", OPTION_HIDDEN, NULL, 0 },
 	{ "batch", KEY_LATER, "N", OPTION_HIDDEN, NULL, 0 },
 	{ 0 }
 };
@@ -205,6 +205,32 @@ set_diagnostics(struct argp_state *state, struct common *c, const char *arg)
 }
 
 static void
+set_max_error(struct argp_state *state, struct common *c, const char *arg)
+{
+	char *end;
+	c->opt.max_error = strtod(arg, &end);
+	if (end == arg || *end || !(c->opt.max_error > 0 && c->opt.max_error < 1))
+		argp_error(state, "--max-error: expected a number between 0 and 1, as in 0.01, found '%s'", arg);
+}
+
+/* Fraction bits are chosen where each value has its own. */
+static void
+check_max_error(struct argp_state *state, const struct common *c)
+{
+	const char *one = c->gates_list ? NULL : c->opt.gates;
+	for (int k = 0; k < c->ngates; k++)
+		if (!one || gates_is_one_format(c->gates_list[k]))
+			one = c->gates_list[k];
+	if (!c->opt.calibrate)
+		argp_error(state, "--max-error: the error is measured on example inputs: give --calibrate=FILE.npz");
+	if (c->opt.ring_bits || c->opt.frac_bits)
+		argp_error(state, "--max-error chooses rings and fraction bits of each value: leave out --ring-bits and --frac-bits, or --max-error");
+	if (one && gates_is_one_format(one))
+		argp_error(state, "--max-error: the gates of the set '%s' take values of one format, there are no fraction bits to choose; "
+		           "use --gates=compact or --gates=auto, or --frac-bits=F for one format", one);
+}
+
+static void
 set_target(struct argp_state *state, const char *arg)
 {
 	if (!strcmp(arg, "cuda"))
@@ -235,6 +261,7 @@ parse(int key, char *arg, struct argp_state *state)
 	case KEY_GATES: set_gates(state, c, arg); break;
 	case KEY_RING: c->opt.ring_bits = (int)whole(state, "--ring-bits", arg, 16, 64); break;
 	case KEY_FRAC: c->opt.frac_bits = (int)whole(state, "--frac-bits", arg, 4, 24); break;
+	case KEY_MAX_ERROR: set_max_error(state, c, arg); break;
 	case KEY_CALIBRATE: c->opt.calibrate = arg; break;
 	case KEY_DESCRIPTOR: add_descriptor(c, arg); break;
 	case KEY_DUMP: c->opt.dump = pass_name(state, "--dump", arg); break;
@@ -257,6 +284,8 @@ parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (c->opt.no_weights && (!c->opt.ring_bits || c->opt.calibrate))
 			argp_error(state, "--no-weights: ranges are not known without weights: give --ring-bits=N, and no --calibrate");
+		if (c->opt.max_error > 0)
+			check_max_error(state, c);
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -333,6 +362,12 @@ load_model(const struct options *opt, struct diag *d, int *status)
 	if (p && p->stage >= STAGE_GATE && opt->gates && gates_is_file(opt->gates)) {
 		diag_error(d, &(struct loc){ .file = opt->model, .index = -1 }, "gates", "its gates are chosen already: '%s' has no effect", opt->gates);
 		diag_hint(d, "give the model, or a program that was written before the pass 'bind'");
+		ir_free(p);
+		p = NULL;
+	}
+	if (p && p->stage >= STAGE_RING && opt->max_error > 0) {
+		diag_error(d, &(struct loc){ .file = opt->model, .index = -1 }, "max-error", "its fraction bits are chosen already: --max-error has no effect");
+		diag_hint(d, "give the model, or a program that was written before the pass 'quantize'");
 		ir_free(p);
 		p = NULL;
 	}

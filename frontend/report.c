@@ -124,6 +124,8 @@ report_text(const struct prog *p, FILE *to)
 	report_cost(p, to);
 	if (p->choice)
 		report_choice(p->choice, to);
+	if (p->budget)
+		report_budget(p->budget, to);
 	report_tensors(p, to);
 	fprintf(to, "warnings: %d\n", diag_warnings(p->diag));
 	for (int k = 0; k < diag_warnings(p->diag); k++)

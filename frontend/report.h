@@ -4,7 +4,7 @@
 #ifndef SUFC_REPORT_H
 #define SUFC_REPORT_H
 #include <jansson.h>
-#include "passes/choose.h"
+#include "passes/budget.h"
 
 void report_text(const struct prog *, FILE *);
 json_t *cost_json(const struct prog *);      /* an entry of "strategies", but for what needs a comparison: docs/costs.md */
@@ -17,6 +17,10 @@ struct change choice_change(const struct measure *from, const struct measure *to
 const char *choice_objective(const struct choice *);
 const char *choice_group_name(struct arena *, const struct choice_group *);
 const char *choice_gate_name(struct arena *, const struct gate *);
+/* report_budget.c: fraction bits that --max-error chose; what says that the error is kept, in words. */
+void report_budget(const struct budget *, FILE *);
+json_t *budget_json(const struct budget *);  /* "budget" of docs/costs.md */
+const char *budget_basis(struct arena *, const struct budget *);
 /* 1234567 -> "1.23 MB"; text: at least 24 bytes. */
 const char *report_bytes(uint64_t, char *text);
 #endif

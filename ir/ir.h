@@ -116,6 +116,8 @@ struct prog {                /* the one data structure every pass takes */
 	bool joins;              /* SCHED, until pass join_open: it may move local steps before openings (a gate of another set than sigma is bound) */
 	enum weights_mode weights;   /* --weights */
 	bool mixed;              /* RING on: each value has its own format, for gates of the set compact */
+	const uint8_t *role_bits; int nrole_bits; /* FLOAT, from pass budget on: fraction bits by role of passes/precision.def; NULL: the table's */
+	const struct budget *budget; /* how --max-error chose them (passes/budget.h); NULL: it was not given */
 	int nrounds;             /* SCHED */
 	uint64_t wire_elems;     /* SCHED: size of the wire buffer, elements */
 };

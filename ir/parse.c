@@ -403,6 +403,23 @@ weights_setting(struct parser *ps, enum weights_mode written)
 		ps->p->weights = written;
 }
 
+/* Fraction bits by role, as pass budget left them. */
+static void
+roles(struct parser *ps)
+{
+	enum { MOST_ROLES = 32, MOST_FRAC = 40 };
+	int64_t list[MOST_ROLES];
+	const int n = lex_int_array(&ps->lx, MOST_ROLES, list);
+	uint8_t *bits = arena_alloc(ps->p->arena, MOST_ROLES);
+	for (int k = 0; k < n; k++) {
+		if (list[k] < 0 || list[k] > MOST_FRAC)
+			lex_fail(&ps->lx, "%lld fraction bits; 0 to %d are possible", (long long)list[k], MOST_FRAC);
+		bits[k] = (uint8_t)list[k];
+	}
+	ps->p->role_bits = bits;
+	ps->p->nrole_bits = n;
+}
+
 static void
 header(struct parser *ps, const struct options *opt)
 {
@@ -432,6 +449,8 @@ header(struct parser *ps, const struct options *opt)
 			weights = (enum weights_mode)lex_one_of(lx, "who knows the weights (masked, owner, public)", ir_weights_name, 3);
 		else if (lex_accept(lx, "mixed"))
 			ps->p->mixed = true;
+		else if (lex_accept(lx, "roles"))
+			roles(ps);
 		else if (lex_accept(lx, "rounds"))
 			ps->p->nrounds = (int)lex_int(lx, 0, INT32_MAX);
 		else if (lex_accept(lx, "wire"))

@@ -457,6 +457,14 @@ put_list(struct printer *pr, const char *what, int n, struct val *const *list)
 		putc('\n', pr->to);
 }
 
+/* From pass quantize on they are in the values' types. */
+static void
+put_roles(FILE *to, const struct prog *p)
+{
+	for (int k = 0; k < p->nrole_bits && p->stage == STAGE_FLOAT; k++)
+		fprintf(to, "%s%u%s", k ? "," : " roles [", p->role_bits[k], k + 1 < p->nrole_bits ? "" : "]");
+}
+
 static void
 print(const struct prog *p, FILE *to, bool hashed)
 {
@@ -480,6 +488,7 @@ print(const struct prog *p, FILE *to, bool hashed)
 		fprintf(to, " weights %s", ir_weights_name[p->weights]);
 	if (p->mixed && p->stage != STAGE_SCHED)
 		fputs(" mixed", to);
+	put_roles(to, p);
 	if (p->joins)
 		fputs(" joins", to);
 	if (p->nrounds)

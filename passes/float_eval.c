@@ -39,8 +39,8 @@ bool float_eval_node(const struct node *n, const void *const *in, void *const *o
 	return eval_layout(n, in, out, &ok) && ok;
 }
 
-/* One run.  report: errors are said, not only returned. */
-struct run { const struct prog *p; struct index *map; void **result; bool report; };
+/* One run.  report: errors are said, not only returned; change: NULL, or what it changes. */
+struct run { const struct prog *p; struct index *map; void **result; bool report; const struct float_change *change; };
 
 static int place(const struct run *r, const struct val *v)
 {
@@ -77,6 +77,8 @@ static bool eval_one(const struct run *r, const struct node *n, struct arena *me
 			ir_floats(n->in[k], all);
 			in[k] = all;
 		}
+		if (r->change && n->in[k]->data)
+			in[k] = r->change->constant(r->change->arg, place(r, n->in[k]), in[k], scratch);
 	}
 	for (int k = 0; k < n->nout; k++) {
 		int64_t count = ir_count(n->out[k]);
@@ -86,7 +88,11 @@ static bool eval_one(const struct run *r, const struct node *n, struct arena *me
 			arena_out_of_memory(bytes);
 		r->result[place(r, n->out[k])] = out[k];
 	}
-	return float_eval_node(n, in, out, scratch) || fail(r, n);
+	if (!float_eval_node(n, in, out, scratch))
+		return fail(r, n);
+	for (int k = 0; r->change && k < n->nout; k++)
+		r->change->result(r->change->arg, place(r, n->out[k]), out[k]);
+	return true;
 }
 
 static struct run run_start(const struct prog *p, const void *const *in, void **result, bool report, struct arena *own)
@@ -102,10 +108,11 @@ static struct run run_start(const struct prog *p, const void *const *in, void **
 	return r;
 }
 
-bool float_eval(const struct prog *p, const void *const *in, void **result, struct arena *mem)
+bool float_eval_changed(const struct prog *p, const void *const *in, void **result, struct arena *mem, const struct float_change *change)
 {
 	struct arena *own = arena_new();
 	struct run r = run_start(p, in, result, true, own);
+	r.change = change;
 	bool ok = true;
 
 	for (const struct node *n = p->first; n && ok; n = n->next) {
@@ -115,6 +122,11 @@ bool float_eval(const struct prog *p, const void *const *in, void **result, stru
 	}
 	arena_free(own);
 	return ok;
+}
+
+bool float_eval(const struct prog *p, const void *const *in, void **result, struct arena *mem)
+{
+	return float_eval_changed(p, in, result, mem, NULL);
 }
 
 /* The operands that no later node reads, and results that none reads. */

@@ -5,7 +5,8 @@
 #include "passes/gate/suf_rows.h"
 #include "passes/range.h"
 
-enum { WIDEST = 64, ULPS = 4, SUM_BITS = 11, MULTIPLIER = 10, SPARE_NATS = 1, SUM_MARGIN = 4, ROW_MARGIN = 6, MOST_CELL = 32 /* nats: the public multiplier is a word */ };
+enum { WIDEST = 64, ULPS = 4, SUM_BITS = 11, MULTIPLIER = 10, SPARE_NATS = 1, SUM_MARGIN = 4, ROW_MARGIN = 6, MOST_CELL = 32 /* nats: the public multiplier is a word */,
+       MOST_CELL_BITS = 16 /* of step exps */ };
 
 static unsigned
 log2_up(double v)
@@ -42,7 +43,7 @@ plan_tables(struct soft_plan *p, double lo, double hi, unsigned f, unsigned p_fr
 	double bits = 0;
 	for (int k = 0; k < 2; k++) {
 		const double cell = ldexp(1, (int)p->n - (int)p->cells[k]) * ulp;
-		if (cell > MOST_CELL || to[k] - from[k] > (ldexp(1, (int)p->cells[k]) - 1) * cell - 2 * ulp)
+		if (p->n - p->cells[k] > MOST_CELL_BITS || cell > MOST_CELL || to[k] - from[k] > (ldexp(1, (int)p->cells[k]) - 1) * cell - 2 * ulp)
 			return 0;
 		p->origin[k] = (int64_t)floor(from[k] / ulp);
 		const unsigned room = k ? p_frac + 2 : p->frac + (log2_up((double)p->longest) + 1) / 2 + 2;

@@ -45,9 +45,17 @@ gate_is_mixed(const char *set)
 	return !strcmp(set, "compact");
 }
 
+static bool
+is_auto(const struct options *opt)
+{
+	return !opt || !opt->gates || !strcmp(opt->gates, "auto");
+}
+
 bool
 gates_wants_mixed(const struct options *opt)
 {
+	if (opt && opt->max_error > 0 && is_auto(opt)) /* fraction bits are chosen for such programs only */
+		return true;
 	return opt && opt->gates && (gate_is_mixed(opt->gates) || (gates_is_file(opt->gates) && gate_rules_mixed(opt->gates)));
 }
 
@@ -55,7 +63,13 @@ bool
 gates_may_be_mixed(const struct options *opt)
 {
 	const bool one_format = opt && (opt->ring_bits || opt->frac_bits);
-	return gates_wants_mixed(opt) || (!one_format && (!opt || !opt->gates || !strcmp(opt->gates, "auto")));
+	return gates_wants_mixed(opt) || (!one_format && is_auto(opt));
+}
+
+bool
+gates_is_one_format(const char *text)
+{
+	return is_full(text) && !gate_is_mixed(text);
 }
 
 bool

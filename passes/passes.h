@@ -18,6 +18,7 @@ struct options {
 	int ring_bits, frac_bits;        /* 0: chosen by the passes (frac 12) */
 	struct dim_binding *bind; int nbind;
 	const char *calibrate;           /* .npz file or NULL */
+	double max_error;                /* relative error of the outputs that fraction bits are chosen for (pass budget); 0: none, the table's bits */
 	const char *dump, *stop_after;   /* pass names or NULL */
 	bool no_weights;                 /* weights whose data file is missing are absent; for costs only */
 	const char **descriptor; int ndescriptor; /* files that describe functions (descriptor.h) */
@@ -63,6 +64,7 @@ const struct gate *gate_choice(const struct prog *, enum op, int k); /* the k-th
 bool gate_is_mixed(const char *set);                         /* its gates take values that have formats of their own (prog.mixed) */
 bool gates_wants_mixed(const struct options *);
 bool gates_may_be_mixed(const struct options *);             /* or it is still to be chosen (choose_formats.c) */
+bool gates_is_one_format(const char *text);                  /* a set whose gates take values of one format */
 bool gates_is_set(const char *text);                         /* a set that covers a model, or "auto"; gates of others go into gates files */
 const char *gates_set(int k);                                /* the k-th set that covers a model; NULL: no more */
 bool gates_is_file(const char *text);                        /* no set: names a file, or looks like a path ('/' or '.') */
@@ -87,6 +89,13 @@ void rescale_join(struct prog *, struct node *n);
  * in[k]: float[] or int64_t[] by dtype of prog->in[k].  Results for all values of the program:
  * result[i] belongs to prog->vals[i] (NULL: not computed); owned by the caller's arena. */
 bool float_eval(const struct prog *, const void *const *in, void **result, struct arena *);
+/* The same with changes: of results, where they are made, and of constants, where they are read. */
+struct float_change {
+	void (*result)(void *, int index, void *data);       /* of prog->vals[index] */
+	const void *(*constant)(void *, int index, const void *data, struct arena *scratch); /* what is read instead */
+	void *arg;
+};
+bool float_eval_changed(const struct prog *, const void *const *in, void **result, struct arena *, const struct float_change *);
 /* One node on constant operands (also used for folding and for public constants). */
 bool float_eval_node(const struct node *, const void *const *in, void *const *out, struct arena *scratch);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * precision.c -- fraction bits of each value, for programs whose values have formats of their own.
  *
- * A value gets as many fraction bits as the most demanding of its readers wants (precision.def); sums and layout operations
+ * A value gets as many fraction bits as the most demanding of its readers wants (precision.def, or what pass budget chose instead); sums and layout operations
  * pass on what their readers want.  The factors of a product keep theirs, so the product has the sum of both and is brought
  * down behind the last sum that it enters: there the truncation rides on an opening that exists anyway.  A private matrix
  * gets more bits where that aligns the terms of a sum.
@@ -10,25 +10,22 @@
  */
 #include <math.h>
 #include "passes/formats.h"
+#include "passes/precision.h"
 #include "passes/quantize.h"
 #include "passes/range.h"
 
-static const int role_bits[] = {
-#define ROLE(name, bits, doc) bits,
-#include "passes/precision.def"
-};
-enum role {
-#define ROLE(name, bits, doc) ROLE_##name,
-#include "passes/precision.def"
-	N_ROLE                           /* what its readers' results want */
-};
-static const char *const role_name[] = {
-#define ROLE(name, bits, doc) #name,
+const struct role_desc role_desc[N_ROLE] = {
+#define ROLE(name, bits, doc) { #name, bits, doc },
 #include "passes/precision.def"
 };
 enum { LONG_ROW = 512, MOST_WEIGHT = 16, MOST_MORE = 4 };
 
 struct precision { const struct prog *prog; };
+
+int role_bits(const struct prog *p, enum role role)
+{
+	return p->role_bits ? p->role_bits[role] : role_desc[role].bits;
+}
 
 static bool is_layout(enum op op)
 {
@@ -52,12 +49,12 @@ static bool is_attended(const struct val *v)
 	return n && n->op == OP_matmul && !n->in[0]->data && !n->in[1]->data;
 }
 
-static int probability_bits(const struct node *softmax)
+static int probability_bits(const struct prog *p, const struct node *softmax)
 {
 	const uint64_t longest = format_row(softmax);
 	if (!format_soft(softmax->in[0], longest))
 		return FORMAT_TREE;
-	return role_bits[ROLE_probability] + (longest >= LONG_ROW ? 2 : 0);
+	return role_bits(p, ROLE_probability) + (longest >= LONG_ROW ? 2 : 0);
 }
 
 static bool is_softmax(const struct node *n) { return n && (n->op == OP_softmax || n->op == OP_softmax_tril); }
@@ -91,14 +88,14 @@ static void demand(struct val *v, int frac, const char *why)
 }
 
 /* A norm divides by the deviation: where that is below 1, its operand gets as many bits more. */
-static int stream_bits(const struct val *v)
+static int stream_bits(const struct prog *p, const struct val *v)
 {
 	const double deviation = v->norm > 0 ? v->norm / 2 / sqrt((double)range_last(v)) : 1;
 	const int more = deviation < 1 ? (int)ceil(-log2(deviation)) : 0;
-	return role_bits[ROLE_stream] + (more < MOST_MORE ? more : MOST_MORE);
+	return role_bits(p, ROLE_stream) + (more < MOST_MORE ? more : MOST_MORE);
 }
 
-static void demand_operand(const struct node *n, int k)
+static void demand_operand(const struct prog *p, const struct node *n, int k)
 {
 	const enum role role = role_of(n, k);
 	if (n->op == OP_embedding)
@@ -108,9 +105,9 @@ static void demand_operand(const struct node *n, int k)
 	else if (role == ROLE_scores && !format_soft(n->in[k], format_row(n)))
 		demand(n->in[k], FORMAT_TREE, "scores of a softmax with a tree of maxima");
 	else if (role == ROLE_stream && n->op != OP_argmax)
-		demand(n->in[k], stream_bits(n->in[k]), role_name[role]);
+		demand(n->in[k], stream_bits(p, n->in[k]), role_desc[role].name);
 	else
-		demand(n->in[k], role == ROLE_probability ? probability_bits(origin(n->in[k])->def) : role_bits[role], role_name[role]);
+		demand(n->in[k], role == ROLE_probability ? probability_bits(p, origin(n->in[k])->def) : role_bits(p, role), role_desc[role].name);
 }
 
 struct precision *precision_make(struct prog *p)
@@ -120,10 +117,10 @@ struct precision *precision_make(struct prog *p)
 	for (int k = 0; k < p->nvals; k++)
 		p->vals[k]->slot = 0;
 	for (int k = 0; k < p->nout; k++)
-		demand(p->out[k], role_bits[ROLE_output], role_name[ROLE_output]);
+		demand(p->out[k], role_bits(p, ROLE_output), role_desc[ROLE_output].name);
 	for (struct node *n = p->last; n; n = n->prev)
 		for (int k = 0; k < n->nin; k++)
-			demand_operand(n, k);
+			demand_operand(p, n, k);
 	return q;
 }
 
@@ -140,11 +137,11 @@ int precision_of(const struct precision *q, const struct val *v)
 }
 
 /* Fraction bits of a term before it is brought down, with a weight of the usual precision */
-static int natural(const struct val *v)
+static int natural(const struct precision *q, const struct val *v)
 {
 	const struct node *n = v->def;
 	if (n && (n->op == OP_matmul || n->op == OP_mul) && (n->in[0]->data || n->in[1]->data))
-		return known(n->in[n->in[0]->data ? 1 : 0]) + role_bits[ROLE_weight];
+		return known(n->in[n->in[0]->data ? 1 : 0]) + role_bits(q->prog, ROLE_weight);
 	return known(v);
 }
 
@@ -152,13 +149,14 @@ int precision_of_weight(const struct precision *q, const struct node *n)
 {
 	const struct val *x = n->in[n->in[0]->data ? 1 : 0];
 	const struct node *sum = ir_user(q->prog, n->out[0]);
-	int frac = role_bits[ROLE_weight];
+	const int usual = role_bits(q->prog, ROLE_weight), most = usual > MOST_WEIGHT ? usual : MOST_WEIGHT;
+	int frac = usual;
 	if (!sum || (sum->op != OP_add && sum->op != OP_sub))
 		return frac;
 	for (int k = 0; k < 2; k++)
-		if (!sum->in[k]->data && natural(sum->in[k]) - known(x) > frac)
-			frac = natural(sum->in[k]) - known(x);
-	return frac < MOST_WEIGHT ? frac : MOST_WEIGHT;
+		if (!sum->in[k]->data && natural(q, sum->in[k]) - known(x) > frac)
+			frac = natural(q, sum->in[k]) - known(x);
+	return frac < most ? frac : most;
 }
 
 bool precision_stays_wide(const struct prog *p, const struct val *v)

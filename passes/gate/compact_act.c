@@ -77,6 +77,23 @@ expand_compact_relu(struct prog *p, struct node *n)
 	return b_done(&g, b_open(&g, b_select(&g, bit, x, m)));
 }
 
+/* trig_fit, once for all copies of a program. */
+struct cosines { int K; double c[TRIG_MOST + 1]; };
+
+static const struct cosines *
+cosines(struct prog *p, const char *name, double (*even)(double), double half, double range, double most)
+{
+	struct arena *a = arena_elder(p->arena);
+	const char *key = arena_printf(p->arena, "cosines_%s_%.17g_%.17g_%.17g", name, half, range, most);
+	const struct cosines *known = arena_known(p->arena, key);
+	if (known)
+		return known;
+	struct cosines *t = arena_alloc(a, sizeof *t);
+	t->K = trig_fit(even, half, range, most, t->c);
+	arena_remember(p->arena, arena_strdup(a, key), t);
+	return t;
+}
+
 /* f(x) - x/2, an even function, by cosines; the line is exact. */
 static bool
 by_cosines(struct prog *p, struct node *n, double (*even)(double), const char *name)
@@ -86,8 +103,8 @@ by_cosines(struct prog *p, struct node *n, double (*even)(double), const char *n
 	const struct val *out = n->out[0];
 	const unsigned own = format_operand(n, 0), f = n->in[0]->type.frac, m = out->type.bits, s = 2 * SCALE - out->type.frac;
 	const double half = ldexp(1, (int)own - 2 - (int)f), range = range_max(n->in[0]) + 4 * ldexp(1, -(int)f);
-	double c[TRIG_MOST + 1];
-	const int K = range < half ? trig_fit(even, half, range, ldexp(2, -(int)out->type.frac), c) : 0;
+	const struct cosines *fit = range < half ? cosines(p, name, even, half, range, ldexp(2, -(int)out->type.frac)) : NULL;
+	const int K = fit ? fit->K : 0;
 	if (K == 0 || m + s > 64) {
 		diag_error(p->diag, &n->loc, "no-cosines", "'%s' (%s): %d cosines are not enough for |x| <= %.4g", out->name, op_desc[n->op].name, TRIG_MOST, range);
 		diag_hint(p->diag, "another gate for it: --gates=auto");
@@ -96,7 +113,7 @@ by_cosines(struct prog *p, struct node *n, double (*even)(double), const char *n
 	const char *table = arena_printf(p->arena, "%s_cosines_%u_%.4g", name, own, range);
 	int64_t coef[TRIG_MOST + 1];
 	for (int k = 0; k <= K; k++)
-		coef[k] = llround(ldexp(c[k], 24));
+		coef[k] = llround(ldexp(fit->c[k], 24));
 	struct val *x = b_reduce(&g, n->in[0], own);
 	return b_done(&g, b_open(&g, b_trig(&g, x, own - 1, (unsigned)K, SCALE, SCALE, 2 * SCALE - 1 - (int)f, coef, s, m, table)));
 }
