@@ -133,10 +133,10 @@ check(const struct gate_case *k)
 }
 
 static const struct gate_case acts[] = {
-	{ OP_gelu, "compact", 40, 50, 5, 0, evenly, 0, 2.2e-3, 1e-3 },
-	{ OP_gelu, "compact", 40, 50, 14, 0, evenly, 1, 2.6e-3, 1.1e-3 },
-	{ OP_gelu, "compact", 40, 50, 60, 0, evenly, 0, 3e-3, 1.2e-3 },
-	{ OP_silu, "compact", 40, 50, 7, 0, normally, 0, 3e-3, 1.2e-3 },
+	{ OP_gelu, "compact", 40, 50, 5, 0, evenly, 0, 3e-3, 1e-3 },
+	{ OP_gelu, "compact", 40, 50, 14, 0, evenly, 1, 3.6e-3, 1.1e-3 },
+	{ OP_gelu, "compact", 40, 50, 60, 0, evenly, 0, 4.2e-3, 1.2e-3 },
+	{ OP_silu, "compact", 40, 50, 7, 0, normally, 0, 4e-3, 1.2e-3 },
 	{ OP_silu, "compact", 40, 50, 100, 0, evenly, 0, 2e-2, 6e-3 },
 	{ OP_tanh, "compact", 40, 50, 6, 0, normally, 0, 2.5e-3, 1e-3 },
 	{ OP_sigmoid, "compact", 40, 50, 20, 0, evenly, 0, 2e-3, 8e-4 },

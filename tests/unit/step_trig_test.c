@@ -280,8 +280,9 @@ static void
 test_gelu(void **state)
 {
 	(void)state;
-	gelu_case((struct form){ 16, 15, 12, 38 }, 16, 16, 13, 1.8e-3L, 4.2e-4L); /* ring 50; a unit is 2.4e-4 */
-	gelu_case((struct form){ 17, 16, 12, 39 }, 32, 32, 28, 3.1e-3L, 7.2e-4L);
+	/* rounding of many terms by random masks: the largest error of a run is 1.6e-3 (2.7e-3) with a deviation of 1.1e-4 (1.5e-4), bounds are ten of those above */
+	gelu_case((struct form){ 16, 15, 12, 38 }, 16, 16, 13, 2.7e-3L, 4.2e-4L); /* ring 50; a unit is 2.4e-4 */
+	gelu_case((struct form){ 17, 16, 12, 39 }, 32, 32, 28, 4.2e-3L, 7.2e-4L);
 }
 
 /* sin(pi x / 16), an odd function, exactly. */
