@@ -19,8 +19,8 @@ part_tag(enum suf_part part)
 	return TAG_PART + (uint32_t)(part - first);
 }
 
-static void
-pack(const struct suf_run *r, uint8_t *to, const uint64_t *from, size_t count, unsigned bits)
+void
+run_pack(const struct suf_run *r, uint8_t *to, const uint64_t *from, size_t count, unsigned bits)
 {
 	for (uint32_t i = 0; i < r->prog->npack; i++)
 		if (r->prog->pack[i].bits == bits) {
@@ -30,8 +30,8 @@ pack(const struct suf_run *r, uint8_t *to, const uint64_t *from, size_t count, u
 	suf_pack_bits(to, from, count, bits);
 }
 
-static void
-unpack(const struct suf_run *r, uint64_t *to, const uint8_t *from, size_t count, unsigned bits)
+void
+run_unpack(const struct suf_run *r, uint64_t *to, const uint8_t *from, size_t count, unsigned bits)
 {
 	for (uint32_t i = 0; i < r->prog->npack; i++)
 		if (r->prog->pack[i].bits == bits) {
@@ -96,7 +96,7 @@ deal_corr_known(struct suf_run *r, const struct suf_step *s, enum suf_part part,
 		for (size_t i = 0; u && i < k; i++)
 			u[at + i] = c[i];
 		sub_pad(c, v + at, c, k, bits, xored);
-		pack(r, r->key_buf, c, k, bits);
+		run_pack(r, r->key_buf, c, k, bits);
 		enum suf_err e = sink_put(r, r->sink[to], r->key_buf, (k * bits + 7) / 8);
 		if (!e)
 			e = sinks_flush(r);
@@ -119,7 +119,7 @@ eval_corr(struct suf_run *r, const struct suf_step *s, enum suf_part part, uint6
 		enum suf_err e = key_get(r, r->key_buf, (k * bits + 7) / 8);
 		if (e)
 			return e;
-		unpack(r, share + at, r->key_buf, k, bits);
+		run_unpack(r, share + at, r->key_buf, k, bits);
 	}
 	return SUF_OK;
 }
@@ -174,9 +174,9 @@ pack_wide(const struct suf_run *r, uint8_t *key, uint64_t *v, size_t count, unsi
 		for (size_t i = 0; out && i < count; i++)
 			one[i] = v[i * limbs + j];
 		if (out)
-			pack(r, key, one, count, n);
+			run_pack(r, key, one, count, n);
 		else
-			unpack(r, one, key, count, n);
+			run_unpack(r, one, key, count, n);
 		for (size_t i = 0; !out && i < count; i++)
 			v[i * limbs + j] = one[i];
 		key += (count * n + 7) / 8;

@@ -12,7 +12,7 @@
 #endif
 
 enum {
-	DEPTH = 256, ROWS = 64, COLS = 128, /* of a panel: A 128 KiB, B 256 KiB */
+	DEPTH = 256, ROWS = 512, COLS = 128, /* of a panel: A up to 1 MiB, B 256 KiB */
 	TILE_MAX = 64,
 	UNIT = 16                           /* every tile side divides it */
 };
@@ -174,6 +174,13 @@ static void pack(uint64_t *to, const uint64_t *from, int64_t si, int64_t sk, siz
 {
 	for (size_t s = 0; s < lines; s += side, to += side * depth) {
 		size_t have = min_size(side, lines - s);
+		if (have == 4 && side == 4 && sk == 1) {
+			const uint64_t *p = from + (int64_t)s * si;
+			for (size_t k = 0; k < depth; k++)
+				for (int i = 0; i < 4; i++)
+					to[k * 4 + (size_t)i] = p[i * si + (int64_t)k];
+			continue;
+		}
 		if (have < side)
 			memset(to, 0, side * depth * sizeof *to);
 		for (size_t i = 0; i < have; i++) {
@@ -192,8 +199,12 @@ static void pack_rows(uint64_t *to, const uint64_t *from, int64_t sk, size_t lin
 			pack(to, from + s, 1, sk, lines - s, depth, side);
 			return;
 		}
-		for (size_t k = 0; k < depth; k++)
-			memcpy(to + k * side, from + (int64_t)k * sk + s, side * sizeof *to);
+		if (side == 16)                  /* a size that the compiler knows: no call for each line */
+			for (size_t k = 0; k < depth; k++)
+				memcpy(to + k * 16, from + (int64_t)k * sk + s, 16 * sizeof *to);
+		else
+			for (size_t k = 0; k < depth; k++)
+				memcpy(to + k * side, from + (int64_t)k * sk + s, side * sizeof *to);
 	}
 }
 
@@ -229,13 +240,14 @@ void gemm_u64(enum suf_isa isa, int narrow52, size_t m, size_t k, size_t n, cons
 	const struct tile_kernel *kernel = tile_kernel_of(isa, narrow52);
 	uint64_t *pack_b = work, *pack_a = pack_b + min_size(k, DEPTH) * round_up(min_size(n, COLS), UNIT);
 
-	for (size_t j = 0; j < n; j += COLS)
+	/* each element of A is packed once, those of B once for every ROWS rows: products of few rows and a large B are what there is most of */
+	for (size_t i = 0; i < m; i += ROWS)
 		for (size_t p = 0; p < k; p += DEPTH) {
-			size_t cols = min_size(COLS, n - j), depth = min_size(DEPTH, k - p);
-			pack_any(pack_b, b + (int64_t)p * sb_k + (int64_t)j * sb_j, sb_j, sb_k, cols, depth, kernel->cols);
-			for (size_t i = 0; i < m; i += ROWS) {
-				size_t rows = min_size(ROWS, m - i);
-				pack_any(pack_a, a + (int64_t)i * sa_i + (int64_t)p * sa_k, sa_i, sa_k, rows, depth, kernel->rows);
+			size_t rows = min_size(ROWS, m - i), depth = min_size(DEPTH, k - p);
+			pack_any(pack_a, a + (int64_t)i * sa_i + (int64_t)p * sa_k, sa_i, sa_k, rows, depth, kernel->rows);
+			for (size_t j = 0; j < n; j += COLS) {
+				size_t cols = min_size(COLS, n - j);
+				pack_any(pack_b, b + (int64_t)p * sb_k + (int64_t)j * sb_j, sb_j, sb_k, cols, depth, kernel->cols);
 				multiply_panels(kernel, rows, cols, depth, pack_a, pack_b, c + (int64_t)i * ldc + (int64_t)j, ldc);
 			}
 		}
