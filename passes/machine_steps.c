@@ -6,7 +6,7 @@
  * The counts of steps.def (AES blocks, multiply-adds) are the coordinates; a
  * few sizes of each kind give the constants:
  *     kinds with point functions   two domains: ns per AES block (or table addition); the rest per element
- *     products of matrices         a square and a thin shape: ns per multiply-add and per element
+ *     products of matrices         many rows and few of one matrix: ns per multiply-add and per element
  *     all others                   one size: what the streams do not explain, per element
  * and a step of a few elements gives the fixed cost.
  */
@@ -16,7 +16,7 @@
 #include "kernels/trig.h"
 #include "passes/machine.h"
 
-enum { REPS = 7, MANY = 1 << 15, FEW = 8, SMALL = 512, SMALL_REPEAT = 100, ROW = 128, BITS = 50, BIG_RUN = 40 << 20, NUMBERS = 768 * 128 };
+enum { REPS = 7, MANY = 1 << 15, FEW = 8, SMALL = 512, SMALL_REPEAT = 100, ROW = 128, BITS = 50, BIG_RUN = 40 << 20, INNER = 448, COLS = 768, NUMBERS = INNER * COLS };
 enum { AT_VALUE = 0, AT_BIT = 16 * MANY, AT_OUT = 32 * MANY, AT_OUT2 = 48 * MANY, WIRES = 64 * MANY };
 
 /* One step under measurement, and what it points to. */
@@ -365,13 +365,13 @@ static void tree_kind(struct lab *l, struct machine *m, enum suf_op op, uint64_t
 static void matrix_kind(struct lab *l, struct machine *m, enum suf_op op)
 {
 	struct timing t[4];
-	make_product(&l->t, op, 128, 768, 128, 50);
+	make_product(&l->t, op, 128, INNER, COLS, 50);
 	t[0] = timed(l);
-	make_product(&l->t, op, 16, 48, 48, 50);
+	make_product(&l->t, op, 8, INNER, COLS, 50);
 	t[1] = timed(l);
 	make_product(&l->t, op, 2, 2, 2, 50);
 	t[2] = timed(l);
-	make_product(&l->t, op, 128, 768, 128, 64);
+	make_product(&l->t, op, 128, INNER, COLS, 64);
 	t[3] = timed(l);
 	for (int k = 0; k < 2; k++) {
 		struct step_rate *r = rate_of(m, k, op);
@@ -379,7 +379,7 @@ static void matrix_kind(struct lab *l, struct machine *m, enum suf_op op)
 		*r = (struct step_rate){ .fixed = t[2].ns[k], .prg = m->stream_ns };
 		large = t[0].ns[k] - r->fixed - r->prg * t[0].prg[k];
 		thin = t[1].ns[k] - r->fixed - r->prg * t[1].prg[k];
-		/* large = elem e0 + mul m0, thin = elem e1 + mul m1 */
+		/* large = elem e0 + mul m0, thin = elem e1 + mul m1; both large enough to be steady, eleven times as many multiply-adds for an element */
 		r->mul = positive(large * t[1].elem - thin * t[0].elem) / (t[0].mul[k] * t[1].elem - t[1].mul[k] * t[0].elem);
 		r->elem = positive(large - r->mul * t[0].mul[k]) / t[0].elem;
 	}
