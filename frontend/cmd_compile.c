@@ -11,6 +11,7 @@
 #include "frontend/onnx.h"
 #include "frontend/output.h"
 #include "frontend/report.h"
+#include "passes/budget.h"
 #include "passes/gate_rules.h"
 
 enum { KEY_LIB = 0x200, KEY_REPORT, KEY_LIST_OPS, KEY_LIST_GATES, KEY_SUF_DIR, KEY_SAVE_GATES };
@@ -148,7 +149,7 @@ static void write_gates(const void *p, FILE *to) { gate_rules_write(p, to); }
 static int
 output_ir(struct prog *p, const char *out)
 {
-	int status = output_file(p->diag, p->arena, arena_printf(p->arena, "%s.data", out), write_ir_data, p);
+	int status = output_secret(p->diag, p->arena, arena_printf(p->arena, "%s.data", out), write_ir_data, p);
 	if (!status && (status = output_file(p->diag, p->arena, out, write_ir, p)))
 		unlink(arena_printf(p->arena, "%s.data", out));
 	return status;
@@ -171,8 +172,13 @@ say_done(const struct prog *p, const struct compile *c, const char *weights)
 	printf("%s, %s\n", c->out, weights);
 	printf("per run: %d rounds, %s sent by both parties, keys of %s and %s\n", p->nrounds, report_bytes(cost.total.sent[0] + cost.total.sent[1], sent),
 	       report_bytes(cost.total.key[0], a), report_bytes(cost.total.key[1], b));
+	if (p->budget && p->budget->measured >= 0)
+		printf("accuracy: relative error %.3g on %d calibration example%s (with two standard errors %.3g); asked: %g\n", p->budget->measured, p->budget->examples,
+		       p->budget->examples == 1 ? "" : "s", p->budget->bound, p->budget->asked);
+	else if (p->budget)
+		printf("accuracy: relative error %.3g by estimate, the program is too large to be simulated; asked: %g\n", p->budget->estimated, p->budget->asked);
 	if (cost.total.offline)
-		printf("         before it goes online: %s from party 1 to party 0, the same for all inputs\n", report_bytes(cost.total.offline, sent));
+		printf("         before it goes online: %s from party 1 to party 0, whatever the input is\n", report_bytes(cost.total.offline, sent));
 }
 
 static int

@@ -44,7 +44,7 @@ explain(const struct comparison *c, FILE *to)
 	        unit_bytes((double)t->key[0], a), unit_bytes((double)t->key[1], b), c->weights == WEIGHTS_PUBLIC ? "no questions" : "neither questions nor weights");
 	fputs(c->weights == WEIGHTS_PUBLIC ? "<li><b>2. Once: weights</b><p>Dealer and parties have the weights as they are.</p></li>\n" :
 	      c->weights == WEIGHTS_OWNER ? "<li><b>2. Once: weights</b><p>Party 0 adds a random number, a <b>mask</b>, to every weight and gives the result to party 1. "
-	      "It looks like noise there and serves all runs.</p></li>\n" :
+	      "It looks like noise there and serves all runs. Before each question, party 1 sends its part of all products with weights, which the question does not change.</p></li>\n" :
 	      "<li><b>2. Once: weights</b><p>The owner of the model adds a random number, a <b>mask</b>, to every weight and gives the result to both parties. "
 	      "It looks like noise to them and serves all runs.</p></li>\n", to);
 	fprintf(to, "<li><b>3. For each question: rounds</b><p>The question is masked%s. Both parties compute on masked numbers. After a product, a comparison or a look-up "
@@ -70,6 +70,7 @@ static double key1(const struct strategy *s) { return (double)s->cost.total.key[
 static double comm(const struct strategy *s) { return (double)(s->cost.total.sent[0] + s->cost.total.sent[1]); }
 static double sent0(const struct strategy *s) { return (double)s->cost.total.sent[0]; }
 static double sent1(const struct strategy *s) { return (double)s->cost.total.sent[1]; }
+static double offline(const struct strategy *s) { return (double)s->cost.total.offline; }
 static double rounds(const struct strategy *s) { return s->cost.total.rounds; }
 static double lan(const struct strategy *s) { return s->time[0].p.online_ms; }
 static double wan(const struct strategy *s) { return s->time[1].p.online_ms; }
@@ -118,6 +119,7 @@ summary(const struct comparison *c, FILE *to)
 		{ "Sent and received by a party", "while the answer is computed, both directions together", comm, their_comm, unit_bytes },
 		{ "Sent by party 0", "", sent0, NULL, unit_bytes },
 		{ "Sent by party 1", "", sent1, NULL, unit_bytes },
+		{ "Sent before by party 1", "before the question is there; new for each key, the same whatever the question", offline, NULL, unit_bytes },
 		{ "Rounds", "times that both send a message and wait for the other's", rounds, NULL, whole },
 		{ "Time on a LAN", "predicted: 10 Gbit/s, round trip 0.5 ms", lan, NULL, unit_time },
 		{ "Time on a WAN", "predicted: 400 Mbit/s, round trip 40 ms", wan, NULL, unit_time },
@@ -148,7 +150,8 @@ summary(const struct comparison *c, FILE *to)
 	}
 	fputs("</tr></thead>\n<tbody>\n", to);
 	for (size_t k = 0; k < sizeof lines / sizeof lines[0]; k++)
-		line(c, to, &lines[k]);
+		if (lines[k].ours != offline || c->weights == WEIGHTS_OWNER)
+			line(c, to, &lines[k]);
 	for (size_t k = 0; k < sizeof only_published / sizeof only_published[0] && c->npub; k++)
 		line(c, to, &only_published[k]);
 	fputs("</tbody></table></div>\n<p class=\"soft\">Bytes, rounds and calls are exact: a run takes just these. 1 KiB is 1024 bytes, 1 MiB 1024 KiB, 1 GiB 1024 MiB. ", to);

@@ -89,6 +89,7 @@ bind_dims(struct argp_state *state, struct common *c, char *arg, bool symbol)
 static void
 set_weights(struct argp_state *state, struct common *c, const char *arg)
 {
+	c->opt.weights_given = true;
 	if (!strcmp(arg, "masked"))
 		c->opt.weights = WEIGHTS_MASKED;
 	else if (!strcmp(arg, "public"))
@@ -339,6 +340,32 @@ has_suffix(const char *path, const char *suffix)
 	return n > k && !strcmp(path + n - k, suffix);
 }
 
+/* Options that come too late for a program that is read as text: what they say was decided before it was written. */
+static bool
+takes_options(struct prog *p, const struct options *opt, struct diag *d)
+{
+	const struct loc loc = { .file = opt->model, .index = -1 };
+	const char *code = NULL, *before = NULL;
+	if (p->stage >= STAGE_GATE && opt->gates && strcmp(opt->gates, "auto") && !gates_is_file(opt->gates) && p->gates && strcmp(opt->gates, p->gates)) {
+		code = "gates", before = "bind";
+		diag_error(d, &loc, code, "its gates are chosen already, of '%s': --gates=%s has no effect", p->gates, opt->gates);
+	} else if (p->stage >= STAGE_GATE && opt->gates && gates_is_file(opt->gates)) {
+		code = "gates", before = "bind";
+		diag_error(d, &loc, code, "its gates are chosen already: '%s' has no effect", opt->gates);
+	} else if (p->stage >= STAGE_RING && (opt->max_error > 0 || opt->ring_bits || opt->frac_bits)) {
+		code = opt->max_error > 0 ? "max-error" : "ring", before = "quantize";
+		diag_error(d, &loc, code, "its fraction bits are chosen already: --%s has no effect", opt->max_error > 0 ? "max-error" : opt->ring_bits ? "ring-bits" : "frac-bits");
+	} else if (p->stage >= STAGE_RING && opt->argmax) {
+		code = "argmax", before = "argmax";
+		diag_error(d, &loc, code, "its outputs are decided already: --argmax has no effect");
+	}
+	if (code) {
+		diag_hint(d, "give the model, or a program that was written before the pass '%s'", before);
+		return false;
+	}
+	return true;
+}
+
 struct prog *
 load_model(const struct options *opt, struct diag *d, int *status)
 {
@@ -359,15 +386,7 @@ load_model(const struct options *opt, struct diag *d, int *status)
 		fclose(f);
 	} else
 		p = onnx_import(opt->model, opt, d);
-	if (p && p->stage >= STAGE_GATE && opt->gates && gates_is_file(opt->gates)) {
-		diag_error(d, &(struct loc){ .file = opt->model, .index = -1 }, "gates", "its gates are chosen already: '%s' has no effect", opt->gates);
-		diag_hint(d, "give the model, or a program that was written before the pass 'bind'");
-		ir_free(p);
-		p = NULL;
-	}
-	if (p && p->stage >= STAGE_RING && opt->max_error > 0) {
-		diag_error(d, &(struct loc){ .file = opt->model, .index = -1 }, "max-error", "its fraction bits are chosen already: --max-error has no effect");
-		diag_hint(d, "give the model, or a program that was written before the pass 'quantize'");
+	if (p && !takes_options(p, opt, d)) {
 		ir_free(p);
 		p = NULL;
 	}

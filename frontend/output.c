@@ -2,6 +2,7 @@
  * output.c -- files that commands write.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 #include "frontend/cmd.h"
@@ -26,11 +27,20 @@ output_folder(struct diag *d, struct arena *a, const char *path)
 	return false;
 }
 
-int
-output_file(struct diag *d, struct arena *a, const char *path, void (*write)(const void *, FILE *), const void *arg)
+/* For its owner's eyes alone from the beginning, whatever lies there under this name. */
+static FILE *
+open_secret(const char *path)
+{
+	unlink(path);
+	const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	return fd < 0 ? NULL : fdopen(fd, "w");
+}
+
+static int
+save(struct diag *d, struct arena *a, const char *path, bool secret, void (*write)(const void *, FILE *), const void *arg)
 {
 	const char *tmp = arena_printf(a, "%s.tmp", path);
-	FILE *f = fopen(tmp, "w");
+	FILE *f = secret ? open_secret(tmp) : fopen(tmp, "w");
 	if (!f)
 		return output_error(d, path, "the file");
 	write(arg, f);
@@ -41,6 +51,18 @@ output_file(struct diag *d, struct arena *a, const char *path, void (*write)(con
 	int status = output_error(d, path, "the file");
 	unlink(tmp);
 	return status;
+}
+
+int
+output_file(struct diag *d, struct arena *a, const char *path, void (*write)(const void *, FILE *), const void *arg)
+{
+	return save(d, a, path, false, write, arg);
+}
+
+int
+output_secret(struct diag *d, struct arena *a, const char *path, void (*write)(const void *, FILE *), const void *arg)
+{
+	return save(d, a, path, true, write, arg);
 }
 
 const char *

@@ -52,7 +52,7 @@ report_cost(const struct prog *p, FILE *to)
 		cost_row(to, c.klass[k].klass, &c.klass[k]);
 	cost_row(to, "total", &c.total);
 	if (c.total.offline)
-		fprintf(to, "offline    %llu bytes from party 1 to party 0, the same for all inputs, sent before the run goes online\n", (unsigned long long)c.total.offline);
+		fprintf(to, "offline    %llu bytes from party 1 to party 0, whatever the input is, sent before the run goes online\n", (unsigned long long)c.total.offline);
 	role_rows(to, &c);
 }
 

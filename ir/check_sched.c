@@ -220,7 +220,7 @@ check_numbers(struct checker *c, const struct node *n)
 		check_fail(c, n, "m=%d, '%s' has %d ring bits", s->m, n->out[last]->name, n->out[last]->type.bits);
 	const uint64_t elems[2] = { s->na, s->nb };
 	for (int k = 0; k < 2 && k < n->nin; k++)
-		if (elems[k] && elems[k] != ir_wire_count(n->in[k]))
+		if ((elems[k] || takes_owned(s)) && elems[k] != ir_wire_count(n->in[k]))
 			check_fail(c, n, "n%c=%llu, '%s' has %llu elements", 'a' + k, (unsigned long long)elems[k], n->in[k]->name, (unsigned long long)ir_wire_count(n->in[k]));
 }
 

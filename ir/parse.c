@@ -392,14 +392,15 @@ definition(struct parser *ps)
 
 /* ---- the whole ------------------------------------------------------------ */
 
-/* Once there are steps they are for weights of one setting, as the text says; before, --weights may say another one than masked. */
+/* Once there are steps they are for weights of one setting, as the text says; before, --weights may say another one. */
 static void
 weights_setting(struct parser *ps, enum weights_mode written)
 {
 	const enum weights_mode asked = ps->p->weights;
-	if (ps->p->stage == STAGE_SCHED && asked != written && asked != WEIGHTS_MASKED)
+	const bool given = ps->p->opt && ps->p->opt->weights_given;
+	if (ps->p->stage == STAGE_SCHED && asked != written && (given || asked != WEIGHTS_MASKED))
 		lex_fail(&ps->lx, "the program was made for weights that are %s: for --weights=%s give the model", ir_weights_name[written], ir_weights_name[asked]);
-	if (ps->p->stage == STAGE_SCHED || asked == WEIGHTS_MASKED)
+	if (ps->p->stage == STAGE_SCHED || (asked == WEIGHTS_MASKED && !given))
 		ps->p->weights = written;
 }
 

@@ -13,7 +13,7 @@
 #include <string.h>
 #include "passes/budget_priv.h"
 
-enum { MOST_MEASURES = 8, MOST_EXAMPLES = 64, RUN_MS = 20000, MEASURE_MS = 2000, ALL_MS = 120000 };
+enum { FEW_EXAMPLES = 8, MOST_MEASURES = 8, MOST_EXAMPLES = 64, RUN_MS = 20000, MEASURE_MS = 2000, ALL_MS = 120000 };
 /* Of E: what the next target aims at; below what another one is tried for; of the model where nothing is measured. */
 static const double aim = 0.97, close_to = 0.9, unmeasured = 0.6;
 
@@ -183,6 +183,10 @@ choose_bits(struct budget_job *j)
 	const double most = fmin(MOST_MEASURES, ALL_MS / (ms * fmax(b->examples, 1)));
 	if (!(b->examples ? by_measuring(j, b, (int)most, &at) : by_model(j, b, &at)))
 		return false;
+	if (j->ex.count < FEW_EXAMPLES) {
+		diag_warning(p->diag, NULL, "few-examples", "--max-error rests on %lld calibration example%s: other inputs may be off by more", (long long)j->ex.count, j->ex.count == 1 ? "" : "s");
+		diag_hint(p->diag, "give %d or more, like those that will come and not among those that the model was trained on", (int)FEW_EXAMPLES);
+	}
 	explain(j, b, &at);
 	p->role_bits = memcpy(arena_alloc(p->arena, N_ROLE), at.bits, N_ROLE);
 	p->nrole_bits = N_ROLE;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * examples.c -- example inputs.
  */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include "passes/examples.h"
@@ -42,6 +43,13 @@ static bool convert(struct prog *p, const struct npy *a, const struct val *v, vo
 	}
 	for (uint64_t i = 0; i < a->count; i++) {
 		double x = npy_f64(a, i);
+		if (floats && !isfinite(x)) {
+			const uint64_t one = (uint64_t)ir_count(v);
+			diag_error(p->diag, NULL, "input-value", "%s: element %llu of example %llu of the input '%s' is %s", path, (unsigned long long)(i % one),
+			           (unsigned long long)(i / one), v->name, isnan(x) ? "NaN" : "infinite");
+			diag_hint(p->diag, "leave such examples out: they bound nothing, and no input may hold such a value");
+			return false;
+		}
 		if (v->dtype == DT_F32)
 			((float *)to)[i] = (float)x;
 		else if (v->dtype == DT_I64)

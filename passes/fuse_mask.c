@@ -108,6 +108,8 @@ static void collect(struct prog *p, struct terms *t, struct val *v)
 {
 	struct node *d = v->def;
 
+	if (t->overflow)                 /* sums of sums may hold a term many times */
+		return;
 	if (ir_is_const(v)) {
 		collect_const(p, t, v);
 	} else if (is_secret_mask(v)) {

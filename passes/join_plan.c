@@ -9,13 +9,16 @@
  *     bits(leaf) = what its opening sends,   bits(step) = min(what opening its result takes, sum of bits(operand) over its operands)
  *
  * from the leaves on; then from the root back, each step that is cheaper opened behind than before works on shares, with everything
- * before it.  Among equals the later place is taken: fewer steps on both, fewer openings.  Exact, and linear in the steps.
+ * before it.  Among equals the later place is taken: fewer steps on both, fewer openings.  Exact; linear in the steps, but that each
+ * shift looks back along its chain.
  *
  * Left alone: a value that anything else reads, an output among them; operands that are masked otherwise (weights; inputs), but for
  * addx; narrow openings, which round; values that are marked (pad_step), since the mask of a sum is a sum of pads; untril, whose
  * zeros have no pads.
  */
 #include "passes/join.h"
+
+enum { MOST_STEPS = 10000 };
 
 /* What is known of the steps, by id. */
 struct facts {
@@ -106,11 +109,12 @@ bits_of(const struct facts *f, const struct node *from)
 	return from->step->op == SUF_open ? from->step->count * from->step->m : f->plan[from->step->id].bits;
 }
 
-/* Is the share of v fit for a narrow opening: low bits of either party's share uniform, and known to the simulator? */
+/* Is the share of v fit for a narrow opening: low bits of either party's share uniform, and known to the simulator?  fuel: steps that
+ * are still looked at, since sums of sums may be reached in many ways. */
 static bool
-rounds_well(const struct facts *f, struct val *v)
+rounds_well(const struct facts *f, struct val *v, int *fuel)
 {
-	for (;;) {
+	while (--*fuel > 0) {
 		const struct node *n = unalias(v)->def;
 		const struct suf_step *s = n ? n->step : NULL;
 		const struct join *j = n ? &f->plan[s->id] : NULL;
@@ -131,7 +135,7 @@ rounds_well(const struct facts *f, struct val *v)
 			}
 			if (s->ca & 1)
 				break;
-			if (s->op == SUF_lin && n->nin == 2 && s->cb & 1 && rounds_well(f, n->in[0])) {
+			if (s->op == SUF_lin && n->nin == 2 && s->cb & 1 && rounds_well(f, n->in[0], fuel)) {
 				v = n->in[1];
 				continue;
 			}
@@ -139,10 +143,11 @@ rounds_well(const struct facts *f, struct val *v)
 		case SUF_addc: case SUF_row_sum: case SUF_tril: break;
 		default: return false;
 		}
-		if (n->nin == 2 && s->op != SUF_addx && !rounds_well(f, n->in[1]))
+		if (n->nin == 2 && s->op != SUF_addx && n->in[1] != n->in[0] && !rounds_well(f, n->in[1], fuel))
 			return false;
 		v = n->in[0];
 	}
+	return false;
 }
 
 /* ---- what a step may do ---------------------------------------------------------------- */
@@ -209,12 +214,13 @@ look(const struct facts *f, const struct node *n)
 	const bool alone = f->shifts && (n->step->op == SUF_shift || n->step->op == SUF_wmul);
 	const struct node *from = alone ? source(f, n->in[0], 1) : NULL;
 	uint64_t before = 0;
+	int fuel = MOST_STEPS;
 	if (works_on_shares(f, n, &before))
 		j.way = JOIN_LINEAR;
 	else if (f->shifts && (j.share = share_of_sum(f, n)) >= 0) {
 		j.way = JOIN_ADDS;
 		before = bits_of(f, source(f, n->in[j.share], 1));
-	} else if (from && rounds_well(f, n->in[0])) {
+	} else if (from && rounds_well(f, n->in[0], &fuel)) {
 		j.way = n->step->op == SUF_shift ? JOIN_NARROWS : JOIN_MULTIPLIES;
 		before = bits_of(f, from);
 	}

@@ -10,6 +10,7 @@ enum objective { LEAST_TIME, LEAST_COMM, LEAST_KEY, LEAST_ROUNDS }; /* choose.h 
 struct options {
 	const char *model;               /* path of the .onnx file */
 	enum weights_mode weights;
+	bool weights_given;              /* the user said so: a program that is read as text must not say something else */
 	int output_to;                   /* 0, 1, 2 = both */
 	const char *gates;               /* a set, "auto", or the path of a gates file (gate_rules.h) */
 	enum objective objective;        /* what gates that are chosen automatically make least */

@@ -32,13 +32,13 @@ bool range_is_masked(const struct val *v)
 	return mask_scale(v) || (sum && (mask_scale(n->in[0]) || mask_scale(n->in[1]) || is_public_mask(n->in[0]) || is_public_mask(n->in[1])));
 }
 
-/* max|s| of what is added up to v, without the masks; INFINITY: unknown. */
-static double scores(const struct val *v)
+/* max|s| of what is added up to v, without the masks; INFINITY: unknown.  looks: how many sums may still be taken apart. */
+static double scores(const struct val *v, int *looks)
 {
 	if (is_public_mask(v) || mask_scale(v))
 		return 0;
-	if (v->def && v->def->op == OP_add)
-		return scores(v->def->in[0]) + scores(v->def->in[1]);
+	if (v->def && v->def->op == OP_add && --*looks > 0)
+		return scores(v->def->in[0], looks) + scores(v->def->in[1], looks);
 	return range_max(v);
 }
 
@@ -89,7 +89,8 @@ bool ranges_deepen_masks(struct prog *p)
 	for (struct node *n = p->first; n; n = n->next) {
 		if (n->op != OP_softmax && n->op != OP_softmax_tril)
 			continue;
-		double need = 2 * scores(n->in[0]) + 16;
+		int looks = 1000;
+		double need = 2 * scores(n->in[0], &looks) + 16;
 		if (isfinite(need) && need < 0x1p40)
 			changed |= deepen(p, n->in[0], need);
 	}

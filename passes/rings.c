@@ -305,7 +305,7 @@ apply(struct rings *r)
 		if (!v->data && r->bits[k])
 			v->why = reason(r, v);
 		if (!is_public && r->bits[k])
-			v->type.bits = (uint8_t)r->bits[k];
+			v->type.bits = (uint8_t)(v->data && format_bits(v, 0) > r->bits[k] ? format_bits(v, 0) : r->bits[k]); /* a weight is kept whole */
 	}
 	for (int k = 0; k < r->nspot; k++)
 		if (r->spot[k].extend && r->spot[k].own < r->used[r->spot[k].v->slot])

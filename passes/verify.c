@@ -283,7 +283,7 @@ void verify_print(const struct prog *p, const struct verify *v, FILE *to)
 		fprintf(to, "%-*s %5d %11.4g %11.3g %11.3g %9.1f %9.2f %9.2g\n", wide, r->val->name, r->val->type.frac, r->max_float, r->max_error, rms,
 		        r->max_error * ulp, rms * ulp, size > 0 ? rms / size : rms);
 	}
-	fprintf(to, "ring of %d bits; parties, dealer and simulation agree on %llu openings and on the outputs, bit for bit\n",
+	fprintf(to, "outputs in a ring of %d bits; parties, dealer and simulation agree on %llu openings and on the outputs, bit for bit\n",
 	        p->nout ? p->out[0]->type.bits : 0, (unsigned long long)v->opened);
 	fprintf(to, "%u rounds; sent %llu and %llu bytes; keys %llu and %llu bytes; parties %.1f ms, dealer %.1f ms\n", v->run.rounds,
 	        (unsigned long long)v->run.sent[0], (unsigned long long)v->run.sent[1], (unsigned long long)v->run.key[0],

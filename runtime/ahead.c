@@ -49,7 +49,7 @@ enum suf_err
 ahead_round(struct suf_run *r)
 {
 	const enum suf_err e = move(r, r->ahead_sent, r->ahead_at);
-	r->ahead_sent = r->ahead_at;
+	r->ahead_sent = e ? r->ahead_sent : r->ahead_at;
 	return e;
 }
 
@@ -77,8 +77,11 @@ run_ahead(struct suf_run *r)
 	const double start = run_now_ms(), waited = suf_chan_wait_ms(r->chan);
 	if (r->party == 1)
 		e = make(r);
-	for (size_t at = 0; r->party == 0 && at < bytes && !e; at += MOST_AT_ONCE)
-		e = move(r, at, bytes - at < MOST_AT_ONCE ? bytes : at + MOST_AT_ONCE);
+	while (r->party == 0 && r->ahead_sent < bytes && !e) {
+		const size_t to = bytes - r->ahead_sent < MOST_AT_ONCE ? bytes : r->ahead_sent + MOST_AT_ONCE;
+		e = move(r, r->ahead_sent, to);
+		r->ahead_sent = e ? r->ahead_sent : to;
+	}
 	r->ahead_at = 0;
 	r->offline_ms = run_now_ms() - start;
 	r->offline_wait_ms = suf_chan_wait_ms(r->chan) - waited;

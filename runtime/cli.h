@@ -33,6 +33,7 @@ void cli_progress_end(struct cli *);
 
 /* cli_arrays.c: the program's arrays from and to .npy files, in its order; malloc'd, NULL where none.  cli->text is set on failure. */
 SUF_MUST_USE enum suf_err cli_read_inputs(struct cli *, const struct cli_files *, void **arrays);
+SUF_MUST_USE enum suf_err cli_check_folder(struct cli *, const char *path); /* a file may be written there; before a run, which costs a key */
 SUF_MUST_USE enum suf_err cli_new_outputs(struct cli *, const struct cli_files *, void **arrays);   /* checks names and folders */
 SUF_MUST_USE enum suf_err cli_save_outputs(struct cli *, const struct cli_files *, void *const *arrays);
 void **cli_arrays(uint32_t n);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 void **cli_arrays(uint32_t n) { return calloc(n + 1u, sizeof(void *)); }
@@ -124,8 +125,11 @@ enum suf_err cli_read_inputs(struct cli *c, const struct cli_files *f, void **ar
 }
 
 /* A result that cannot be written would cost a key: look at the folder before. */
-static enum suf_err check_folder(struct cli *c, const char *path)
+enum suf_err cli_check_folder(struct cli *c, const char *path)
 {
+	struct stat st;
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		return text_fail(c->text, SUF_EIO, "%s: %s", path, strerror(EISDIR));
 	char *dir = key_folder(path);
 	bool ok = dir && (access(path, W_OK) == 0 || access(dir, W_OK) == 0);
 	enum suf_err err = ok ? SUF_OK : text_fail(c->text, SUF_EIO, "%s: %s", path, strerror(errno));
@@ -142,7 +146,7 @@ enum suf_err cli_new_outputs(struct cli *c, const struct cli_files *f, void **ar
 		if (!err && arrays[k])
 			err = text_fail(c->text, SUF_EUSAGE, "output '%s' is given twice", prog->output[k].name);
 		if (!err)
-			err = check_folder(c, f->v[i].path);
+			err = cli_check_folder(c, f->v[i].path);
 		if (!err && !(arrays[k] = calloc(1, array_bytes(&prog->output[k]) + 1)))
 			err = text_fail(c->text, SUF_ENOMEM, "out of memory");
 		if (err)

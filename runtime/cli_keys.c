@@ -201,7 +201,7 @@ int cli_info(struct cli *c, int argc, char **argv)
 	printf("key      %llu and %llu bytes\n", (unsigned long long)plan.total.key[0], (unsigned long long)plan.total.key[1]);
 	printf("sent     %llu and %llu bytes\n", (unsigned long long)plan.total.sent[0], (unsigned long long)plan.total.sent[1]);
 	if (plan.total.offline)
-		printf("offline  %llu bytes from party 1 to party 0, the same for all inputs, before the run goes online\n", (unsigned long long)plan.total.offline);
+		printf("offline  %llu bytes from party 1 to party 0, whatever the input is, before the run goes online\n", (unsigned long long)plan.total.offline);
 	print_roles("prg", "AES blocks", plan.total.prg);
 	print_roles("mul-adds", "ring words", plan.total.mul_adds);
 	printf("memory   %llu bytes at a party: %llu of wires, %llu of weights, inputs and outputs, %llu of scratch, %llu for the largest message\n",

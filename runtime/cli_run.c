@@ -121,6 +121,8 @@ static enum suf_err run_party(struct cli *c, struct run *r)
 	struct suf_stats stats;
 	void **in = cli_arrays(prog->ninput), **out = cli_arrays(prog->noutput);
 	enum suf_err err = in && out ? open_arrays(c, r, in, out) : text_fail(c->text, SUF_ENOMEM, "out of memory");
+	if (!err && r->stats)
+		err = cli_check_folder(c, r->stats);
 	if (!err) {
 		r->cfg.progress = cli_progress(c);
 		err = suf_party_run(prog, &r->cfg, (const void *const *)in, out, &stats, c->text);

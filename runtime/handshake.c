@@ -7,8 +7,8 @@
 #include "session.h"
 #include <string.h>
 
-enum { HELLO_BYTES = 160, HELLO_VERSION = 1 };
-enum { AT_MAGIC = 0, AT_VERSION = 8, AT_ROLE = 12, AT_FLAGS = 16, AT_PROGRAM = 24, AT_ID = 56, AT_EPOCH = 72, AT_INPUT = 88 };
+enum { HELLO_BYTES = 160, HELLO_VERSION = 2 };
+enum { AT_MAGIC = 0, AT_VERSION = 8, AT_ROLE = 12, AT_FLAGS = 16, AT_PROGRAM = 24, AT_ID = 56, AT_EPOCH = 72, AT_INPUT = 88, AT_WEIGHTS = 120 };
 static const char magic[8] = "SUFPEER1";
 
 static void put(uint8_t to[HELLO_BYTES], const struct hello *h)
@@ -22,6 +22,7 @@ static void put(uint8_t to[HELLO_BYTES], const struct hello *h)
 	memcpy(to + AT_ID, h->id, sizeof h->id);
 	memcpy(to + AT_EPOCH, h->epoch, sizeof h->epoch);
 	memcpy(to + AT_INPUT, h->input, sizeof h->input);
+	memcpy(to + AT_WEIGHTS, h->weights, sizeof h->weights);
 }
 
 static void get(struct hello *h, const uint8_t from[HELLO_BYTES])
@@ -33,6 +34,7 @@ static void get(struct hello *h, const uint8_t from[HELLO_BYTES])
 	memcpy(h->id, from + AT_ID, sizeof h->id);
 	memcpy(h->epoch, from + AT_EPOCH, sizeof h->epoch);
 	memcpy(h->input, from + AT_INPUT, sizeof h->input);
+	memcpy(h->weights, from + AT_WEIGHTS, sizeof h->weights);
 }
 
 static enum suf_err differ(char *text, const char *what, const uint8_t *mine, const uint8_t *theirs, size_t n)
@@ -77,5 +79,8 @@ enum suf_err handshake(struct suf_chan *chan, const struct hello *mine_, struct 
 		return text_fail(text, SUF_EPROTO, "only one of the two keys is for a client outside of the parties");
 	if (memcmp(mine.input, theirs->input, 32) != 0)
 		return differ(text, "the masked input file (SHA-256)", mine.input, theirs->input, 32);
+	static const uint8_t none[16];
+	if (memcmp(mine.weights, theirs->weights, 16) != 0 && memcmp(mine.weights, none, 16) != 0 && memcmp(theirs->weights, none, 16) != 0)
+		return differ(text, "the weights that were masked (tag): mask the same ones for both", mine.weights, theirs->weights, 16);
 	return mine.role == 0 ? check_weights(&mine, theirs, text) : check_weights(theirs, &mine, text);
 }

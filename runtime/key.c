@@ -109,6 +109,8 @@ enum suf_err suf_key_unused(const char *dir, const struct suf_key_head *h, char 
 	if (!path)
 		return text_fail(text, SUF_ENOMEM, "out of memory");
 	enum suf_err err = access(path, F_OK) == 0 ? was_used(text, h, path) : SUF_OK;
+	if (!err && access(dir, W_OK | X_OK) != 0)
+		err = text_fail(text, SUF_EIO, "%s: the use of the key has to be recorded there: %s", dir, strerror(errno));
 	free(path);
 	return err;
 }

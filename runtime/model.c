@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <libgen.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,7 +124,25 @@ static enum suf_err same_sum(const char *path, const uint8_t want[32], char *tex
 	return err;
 }
 
-enum suf_err model_bind(const struct suf_key_head *owner, const char *owner_path, const struct suf_weights *w, char *text)
+/* A name for weights under one mask: parties that compare it have the same ones.  Keyed with both seeds of the mask, of which no party
+ * but the owner knows more than one, so that it tells nobody whether a guess of the weights is right. */
+static bool weights_tag(const struct suf_key_head *owner, const uint8_t sum[32], uint8_t tag[16])
+{
+	static const char label[] = "sufc masked weights";
+	uint8_t key[2 * sizeof owner->seed], in[sizeof label + 32], out[EVP_MAX_MD_SIZE];
+	unsigned n = 0;
+	memcpy(key, &owner->seed, sizeof owner->seed);
+	memcpy(key + sizeof owner->seed, &owner->model_seed, sizeof owner->model_seed);
+	memcpy(in, label, sizeof label);
+	memcpy(in + sizeof label, sum, 32);
+	const bool ok = HMAC(EVP_sha256(), key, (int)sizeof key, in, sizeof in, out, &n) != NULL && n >= 16;
+	memcpy(tag, out, 16);
+	prg_wipe(key, sizeof key);
+	prg_wipe(out, sizeof out);
+	return ok;
+}
+
+enum suf_err model_bind(const struct suf_key_head *owner, const char *owner_path, const struct suf_weights *w, uint8_t tag[16], char *text)
 {
 	uint8_t sum[32];
 	char epoch[33], *dir = strdup(owner_path), *path = malloc(strlen(owner_path) + 48);
@@ -137,6 +156,8 @@ enum suf_err model_bind(const struct suf_key_head *owner, const char *owner_path
 		if (!err || late)
 			err = same_sum(path, sum, text);
 	}
+	if (!err && !weights_tag(owner, sum, tag))
+		err = text_fail(text, SUF_ENOMEM, "out of memory");
 	prg_wipe(sum, sizeof sum);
 	free(dir);
 	free(path);
@@ -189,6 +210,7 @@ enum suf_err suf_mask_weights(const struct suf_program *prog, const char *weight
 	struct suf_weights_writer *to = NULL;
 	struct model_masker masker;
 	char ignored[SUF_TEXT];
+	uint8_t tag[16];
 	if (suf_public_weights(prog))
 		return text_fail(text, SUF_EUSAGE, "the weights of this program are public: there is nothing to mask; dealer and parties take the file as it is (--weights)");
 	enum suf_err err = model_load(&head, prog, owner, text);
@@ -199,9 +221,9 @@ enum suf_err suf_mask_weights(const struct suf_program *prog, const char *weight
 	if (!err)
 		err = suf_weights_fit(w, prog, text);
 	if (!err)
-		err = model_bind(&head, owner, w, text);
+		err = model_bind(&head, owner, w, tag, text);
 	if (!err)
-		err = suf_weights_writer_open_masked(&to, out, prog->hash, head.epoch, prog->weight, prog->nweight, text);
+		err = suf_weights_writer_open_masked(&to, out, prog->hash, head.epoch, tag, prog->weight, prog->nweight, text);
 	model_masker_init(&masker, &head);
 	for (uint32_t k = 0; !err && k < prog->nweight; k++)
 		err = mask_tensor(&masker, w, k, to, text);

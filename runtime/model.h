@@ -22,7 +22,7 @@ void model_mask(const struct model_masker *, const struct suf_weights *, uint32_
 bool weights_sum(const struct suf_weights *, uint8_t to[32]);   /* SHA-256 of all plain values; false: out of memory */
 /* Ties the owner's mask to one set of plain weights: the first call writes their SHA-256 to EPOCH.weights beside the owner's file,
  * durably; SUF_EREUSE when others were masked before. */
-SUF_MUST_USE enum suf_err model_bind(const struct suf_key_head *owner, const char *owner_path, const struct suf_weights *, char *text);
+SUF_MUST_USE enum suf_err model_bind(const struct suf_key_head *owner, const char *owner_path, const struct suf_weights *, uint8_t tag[16], char *text);
 /* Program hashes of `what` ("the key FILE") and of the program differ. */
 enum suf_err wrong_program(char *text, const char *what, const uint8_t have[32], const uint8_t want[32]);
 #endif

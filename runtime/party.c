@@ -25,6 +25,7 @@ struct party {
 	struct suf_source *key;
 	char *used_dir;
 	struct suf_weights *weights;      /* masked, or plain with owner */
+	uint8_t tag[16];                  /* of these weights */
 	uint64_t **w_hat;                 /* made, received or (public ones) read here; else NULL */
 	uint64_t **owned;                 /* party 0's own weights, where steps read them as they are; else NULL */
 	const uint64_t **weight;          /* by index: into the mapped file or w_hat */
@@ -85,7 +86,10 @@ static enum suf_err open_weights(struct party *p)
 		return text_fail(p->text, SUF_EPROTO, "%s: the weight mask is of epoch %s, the key wants %s: mask the weights with the dealer's current model.owner",
 			plain ? cfg->owner : cfg->weights, a, b);
 	}
-	return plain ? model_bind(&p->owner, cfg->owner, p->weights, p->text) : SUF_OK;
+	if (plain)
+		return model_bind(&p->owner, cfg->owner, p->weights, p->tag, p->text);
+	memcpy(p->tag, suf_weights_tag(p->weights), sizeof p->tag);
+	return SUF_OK;
 }
 
 static enum suf_err open_input(struct party *p, const void *const *input)
@@ -142,6 +146,7 @@ static enum suf_err meet(struct party *p, struct hello *theirs)
 	memcpy(mine.id, p->head.id, 16);
 	memcpy(mine.epoch, p->head.epoch, 16);
 	memcpy(mine.input, p->input_digest, 32);
+	memcpy(mine.weights, p->tag, sizeof p->tag);
 	return handshake(p->chan, &mine, theirs, p->text);
 }
 
@@ -234,7 +239,9 @@ static enum suf_err exchange_weights(struct party *p, bool sent)
 		b.msg = malloc(PIECE * 8);
 	}
 	enum suf_err err = owner && read ? suf_plan_reads(p->prog, read) : SUF_OK;
-	if (err || !read || !p->weight || ((owner || sent) && !p->w_hat) || (owner && !p->owned) || (sent && (!b.words || !b.msg)))
+	if (err)
+		text_fail(p->text, err, "the steps of the program cannot be read");
+	else if (!read || !p->weight || ((owner || sent) && !p->w_hat) || (owner && !p->owned) || (sent && (!b.words || !b.msg)))
 		err = text_fail(p->text, SUF_ENOMEM, "no memory for the weights");
 	else
 		err = each_tensor(p, sent, read, &b);
@@ -288,7 +295,7 @@ static void collect(struct party *p, const struct suf_run *r, struct suf_stats *
 		st->klass[k] = (struct suf_class_stats){ r->klass[k].name, r->klass[k].ms, r->klass[k].sent, r->klass[k].received, r->klass[k].rounds };
 	st->offline_ms = r->offline_ms;
 	st->ms -= r->offline_ms;
-	*(p->role == 1 ? &st->offline_sent : &st->offline_received) = r->plan.total.offline;
+	*(p->role == 1 ? &st->offline_sent : &st->offline_received) = r->ahead_sent;
 	st->sent = suf_chan_sent(p->chan) - st->setup_sent - st->offline_sent;
 	st->received = suf_chan_received(p->chan) - st->setup_received - st->offline_received;
 }

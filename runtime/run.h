@@ -108,7 +108,7 @@ struct suf_run {
 	bool outside_client;                  /* dealer: output masks go to client_sink; party: output[] gets the masked value */
 	struct suf_step *open; uint32_t nopen, open_cap; /* openings and inputs queued for this round */
 	uint8_t *msg_out, *msg_in;            /* one round's message */
-	uint8_t *ahead; size_t ahead_at, ahead_sent; /* offline messages of party 1, in program order; where the next one is or goes; what is sent */
+	uint8_t *ahead; size_t ahead_at, ahead_sent; /* offline messages of party 1, in program order; where the next one is or goes; bytes that went over */
 	bool in_advance;                      /* party 1 makes them: the steps marked `offline`, and no other */
 	double offline_ms, offline_wait_ms;   /* party: time taken by them, and of it inside the link */
 	uint8_t *key_buf;                     /* one block of key material */

@@ -19,6 +19,7 @@ struct hello {
 	uint32_t version, role, flags;
 	uint8_t program[32], id[16], epoch[16];
 	uint8_t input[32];               /* SHA-256 of the masked input file; zero without one */
+	uint8_t weights[16];             /* tag of the weights (model_bind); zero without them */
 };
 SUF_MUST_USE enum suf_err handshake(struct suf_chan *, const struct hello *mine, struct hello *theirs, char *text);
 

@@ -15,7 +15,7 @@
 struct suf_weights {
 	uint8_t *map; size_t bytes;
 	enum suf_weights_kind kind;
-	uint8_t program[32], epoch[16];
+	uint8_t program[32], epoch[16], tag[16];
 	uint32_t count;
 	struct suf_weights_tensor *tensor;
 	char *names;
@@ -93,6 +93,7 @@ static enum suf_err read_table(struct suf_weights *w, const char *path, char *te
 	w->kind = (enum suf_weights_kind)get32(head + 8);
 	memcpy(w->program, head + 16, 32);
 	memcpy(w->epoch, head + 48, 16);
+	memcpy(w->tag, head + 80, 16);
 	w->tensor = calloc(w->count ? w->count : 1, sizeof *w->tensor);
 	char *name = w->names = malloc(table_bytes + w->count + 1);
 	if (!w->tensor || !w->names)
@@ -148,6 +149,7 @@ void suf_weights_close(struct suf_weights *w)
 enum suf_weights_kind suf_weights_kind(const struct suf_weights *w) { return w->kind; }
 const uint8_t *suf_weights_program(const struct suf_weights *w) { return w->program; }
 const uint8_t *suf_weights_epoch(const struct suf_weights *w) { return w->epoch; }
+const uint8_t *suf_weights_tag(const struct suf_weights *w) { return w->tag; }
 uint32_t suf_weights_count(const struct suf_weights *w) { return w->count; }
 const struct suf_weights_tensor *suf_weights_tensor(const struct suf_weights *w, uint32_t i) { return &w->tensor[i]; }
 

@@ -17,7 +17,7 @@
  *
  * File, little-endian:
  *     header, 128 bytes: magic "SUFWGT01", u32 kind (0 plain, 1 masked), u32 ntensors, program hash [32],
- *         epoch id [16] (masked; else 0), u64 bytes of the table, u64 bytes of the file, 16 zero bytes,
+ *         epoch id [16] (masked; else 0), u64 bytes of the table, u64 bytes of the file, tag [16] (masked: model_bind; else 0),
  *         SHA-256 of the 96 header bytes before it and the table
  *     table, per tensor: u32 bytes of the name, u32 rank, u8 bits, u8 frac, u8 bytes per element, u8 0, u32 0,
  *         u64 offset, u64 dim[rank], name, zeros up to a multiple of 8
@@ -34,7 +34,7 @@ SUF_MUST_USE enum suf_err suf_weights_writer_open(struct suf_weights_writer **, 
 	const struct suf_tensor *tensors, uint32_t ntensors, char *text);
 /* The same for W_hat under an epoch of the weight mask; data as uint64_t < 2^bits. */
 SUF_MUST_USE enum suf_err suf_weights_writer_open_masked(struct suf_weights_writer **, const char *path, const uint8_t program[32],
-	const uint8_t epoch[16], const struct suf_tensor *tensors, uint32_t ntensors, char *text);
+	const uint8_t epoch[16], const uint8_t tag[16], const struct suf_tensor *tensors, uint32_t ntensors, char *text);
 /* All elements of the next tensor. */
 SUF_MUST_USE enum suf_err suf_weights_writer_put(struct suf_weights_writer *, const int64_t *data, uint64_t count, char *text);
 /* The next `count` elements, of the current tensor only: W_hat is written while it is made. */
@@ -56,6 +56,7 @@ void suf_weights_close(struct suf_weights *); /* NULL is allowed */
 enum suf_weights_kind suf_weights_kind(const struct suf_weights *);
 const uint8_t *suf_weights_program(const struct suf_weights *); /* [32] */
 const uint8_t *suf_weights_epoch(const struct suf_weights *);   /* [16] */
+const uint8_t *suf_weights_tag(const struct suf_weights *);     /* [16] of masked ones */
 uint32_t suf_weights_count(const struct suf_weights *);
 const struct suf_weights_tensor *suf_weights_tensor(const struct suf_weights *, uint32_t index);
 /* Elements [first, first + count) reduced mod 2^bits. */

@@ -56,7 +56,7 @@ static enum suf_err make_table(struct suf_weights_writer *w, const struct suf_te
 }
 
 static enum suf_err open_writer(struct suf_weights_writer **to, const char *path, enum suf_weights_kind kind, const uint8_t program[32],
-	const uint8_t *epoch, const struct suf_tensor *t, uint32_t n, char *text)
+	const uint8_t *epoch, const uint8_t *tag, const struct suf_tensor *t, uint32_t n, char *text)
 {
 	char ignored[SUF_TEXT];
 	*to = NULL;
@@ -69,6 +69,8 @@ static enum suf_err open_writer(struct suf_weights_writer **to, const char *path
 	memcpy(w->head + 16, program, 32);
 	if (epoch)
 		memcpy(w->head + 48, epoch, 16);
+	if (tag)
+		memcpy(w->head + 80, tag, 16);
 	enum suf_err err = make_table(w, t, text);
 	if (!err)
 		err = file_create(&w->file, path, 0600, text);
@@ -87,13 +89,13 @@ static enum suf_err open_writer(struct suf_weights_writer **to, const char *path
 enum suf_err suf_weights_writer_open(struct suf_weights_writer **to, const char *path, const uint8_t program[32],
 	const struct suf_tensor *t, uint32_t n, char *text)
 {
-	return open_writer(to, path, SUF_WEIGHTS_PLAIN, program, NULL, t, n, text);
+	return open_writer(to, path, SUF_WEIGHTS_PLAIN, program, NULL, NULL, t, n, text);
 }
 
 enum suf_err suf_weights_writer_open_masked(struct suf_weights_writer **to, const char *path, const uint8_t program[32],
-	const uint8_t epoch[16], const struct suf_tensor *t, uint32_t n, char *text)
+	const uint8_t epoch[16], const uint8_t tag[16], const struct suf_tensor *t, uint32_t n, char *text)
 {
-	return open_writer(to, path, SUF_WEIGHTS_MASKED, program, epoch, t, n, text);
+	return open_writer(to, path, SUF_WEIGHTS_MASKED, program, epoch, tag, t, n, text);
 }
 
 /* Bytes per element for values in [lo, hi]. */

@@ -54,6 +54,15 @@ check_refusals() { # SET
 	refused "$1: no weights at party 0" 1 "party 0 needs the weights" "${zero[@]}"
 	refused "$1: plain weights at party 1" 1 "party 1 must not see them" "$at/party" run --role 1 --key "$key1" --plain --connect "127.0.0.1:$(pick_port)" \
 		--weights "$at/party.weights" "${sample[@]}" --output "logits=$at/no.npy"
+	mkdir "$at/else" # a copy of the owner's file, where nothing says which weights it masks
+	cp "$at/keys/model.owner" "$at/else"
+	cp "$at/party.weights" "$at/other.weights"
+	printf '\001' | dd of="$at/other.weights" bs=1 seek=$(($(stat -c %s "$at/other.weights") - 1)) conv=notrunc status=none
+	"$at/party" mask-weights --weights "$at/other.weights" --owner "$at/else/model.owner" --out "$at/else/masked.weights" >"$work/log" 2>&1 || bad "$1: mask others" "$work/log"
+	model_owner=$at/keys/model.owner peer_weights=$at/else/masked.weights run_pair "$at/party" "$key0" "$key1" "$at/party.weights" "$at/differ" \
+		"127.0.0.1:$(pick_port)" "${sample[@]}" --output "logits=$at/no.npy" && bad "$1: other weights at party 1 run"
+	[[ $status0 == 5 && $status1 == 5 ]] || bad "$1: other weights: exit status $status0, $status1" "$at/differ.0.log" "$at/differ.1.log"
+	clear_message "$at/differ.1.log" "the weights that were masked" "$1: other weights"
 	refused "$1: weights at the dealer" 1 "must not see them" "$at/party" keygen --out "$at/none" --weights "$at/party.weights"
 }
 
@@ -62,7 +71,7 @@ for set in $(gate_sets); do
 	at=$work/$set
 	mkdir -p "$at/keys"
 	build_program "${options[0]}" "$at/party" "${options[@]:1}" --gates="$set" || { bad "compile with $set" "$at/party.log"; continue; }
-	grep -q 'from party 1 to party 0, the same for all inputs' "$at/party.log" || bad "$set: sufc does not say what goes before" "$at/party.log"
+	grep -q 'from party 1 to party 0, whatever the input is' "$at/party.log" || bad "$set: sufc does not say what goes before" "$at/party.log"
 	"$at/party" info | grep -q '^weights  owner' || bad "$set: info does not say owner"
 	deal "$at/party" "$at/keys" 2 && mask "$at/party" "$at/keys" || continue
 	check_refusals "$set"
@@ -74,6 +83,9 @@ for set in $(gate_sets); do
 	say "== $set: the program as text is the same program"
 	"$build/sufc" "${options[@]}" --gates="$set" -o "$at/party.ir" >"$at/log" 2>&1 && "$build/sufc" "$at/party.ir" -o "$at/again.c" >>"$at/log" 2>&1 ||
 		bad "$set: text" "$at/log"
+	[[ $(stat -c %a "$at/party.ir.data") == 600 ]] || bad "$set: others may read the weights beside the text"
+	refused "$set: another setting for the text" 2 "give the model" "$build/sufc" "$at/party.ir" -o "$at/no.c" --weights=masked
+	refused "$set: bits for the text" 2 "chosen already" "$build/sufc" "$at/party.ir" -o "$at/no.c" --frac-bits=9
 	diff <(grep -A 3 '\.hash' "$at/party.c") <(grep -A 3 '\.hash' "$at/again.c") >"$at/log" || bad "$set: another hash" "$at/log"
 
 	say "== $set: masked weights take more"

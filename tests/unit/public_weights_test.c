@@ -118,7 +118,7 @@ parties_are_refused(void **state)
 	struct suf_weights_writer *writer;
 	static uint64_t words[PAIR_W];
 	static const uint8_t epoch[16] = { 1 };
-	assert_int_equal(suf_weights_writer_open_masked(&writer, masked, small_public_program.hash, epoch, small_public_program.weight, 2, pair_text), SUF_OK);
+	assert_int_equal(suf_weights_writer_open_masked(&writer, masked, small_public_program.hash, epoch, epoch, small_public_program.weight, 2, pair_text), SUF_OK);
 	assert_int_equal(suf_weights_writer_put_masked(writer, words, PAIR_W, pair_text), SUF_OK);
 	assert_int_equal(suf_weights_writer_put_masked(writer, words, PAIR_E, pair_text), SUF_OK);
 	assert_int_equal(suf_weights_writer_finish(writer, true, pair_text), SUF_OK);

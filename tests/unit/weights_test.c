@@ -126,7 +126,7 @@ static void masked_comes_back_and_must_be_reduced(void **state)
 	struct suf_program p = program();
 	(void)state;
 	for (int spoiled = 0; spoiled < 2; spoiled++) {
-		assert_int_equal(suf_weights_writer_open_masked(&w, path, hash, epoch, tensor, NT, text), SUF_OK);
+		assert_int_equal(suf_weights_writer_open_masked(&w, path, hash, epoch, epoch, tensor, NT, text), SUF_OK);
 		for (int i = 0; i < NT; i++) {
 			uint64_t n = elems(i), *v = malloc(n * 8);
 			for (uint64_t k = 0; k < n; k++)

@@ -123,6 +123,17 @@ wire_as_owned(struct prog *p)
 	return true;
 }
 
+/* The dealer would make masks of fewer weights than there are. */
+static bool
+fewer_weights(struct prog *p)
+{
+	struct node *n = find(p, is_owned, 0);
+	if (!n)
+		return false;
+	n->step->nb = 0;
+	return true;
+}
+
 /* Party 1 would do less in advance, and more online: nothing is wrong. */
 static bool
 less_in_advance(struct prog *p)
@@ -157,6 +168,7 @@ const struct fault faults_owner[] = {
 	{ "an opening that nobody sends online", both_ways_of_none, "R10:", false },
 	{ "weights of party 0 in a program where they are masked", owned_by_nobody, "R10:", false },
 	{ "a wire read as a weight of party 0", wire_as_owned, "R10:", false },
+	{ "masks of fewer weights of party 0", fewer_weights, "R3:", false },
 	{ "nothing done in advance", less_in_advance, NULL, true },
 	{ "a value that party 1 learns and does not read", less_one_way, NULL, true },
 };
