@@ -152,6 +152,23 @@ matmul_deal(struct suf_run *r, const struct suf_step *s)
 	return SUF_OK;
 }
 
+/* p B_hat - [r_B]_p into p->b; of a weight block by block, since there is more of it than a cache holds. */
+static enum suf_err
+eval_right(struct suf_run *r, const struct suf_step *s, const uint64_t *bh, const struct parts *p)
+{
+	const bool weight = ref_is_weight(s->in[1]);
+	const uint64_t block = weight ? SUF_BLOCK : s->nb;
+	const enum suf_err e = weight ? SUF_OK : product_eval_mask(r, s, 1, PART_matmul_r_b, p->b);
+	for (uint64_t at = 0; at < s->nb && !e; at += block) {
+		const uint64_t end = s->nb - at < block ? s->nb : at + block;
+		if (weight)
+			run_weight_mask(r, s->in[1], at, (size_t)(end - at), s->m, p->b + at);
+		for (uint64_t i = at; i < end; i++)
+			p->b[i] = ((r->party ? bh[i] : 0) - p->b[i]) & ring_mask(s->n);
+	}
+	return e;
+}
+
 static enum suf_err
 matmul_eval(struct suf_run *r, const struct suf_step *s)
 {
@@ -162,14 +179,12 @@ matmul_eval(struct suf_run *r, const struct suf_step *s)
 	uint64_t *c = run_wire(r, s->out[0]);
 	enum suf_err e = product_eval_mask(r, s, 0, PART_matmul_r_a, p.a);
 	if (!e)
-		e = product_eval_mask(r, s, 1, PART_matmul_r_b, p.b);
+		e = eval_right(r, s, bh, &p);
 	if (e)
 		return e;
 	negate(p.a, s->na, s->n);
 	if (s->rows)
 		lay_out(s, p.a, p.a);
-	for (uint64_t i = 0; i < s->nb; i++)
-		p.b[i] = ((r->party ? bh[i] : 0) - p.b[i]) & ring_mask(s->n);
 	if (s->define_last)
 		memset(c, 0, (size_t)s->count * 8);
 	else if ((e = eval_corr(r, s, PART_matmul_r_ab, 0, (size_t)s->count, c)))
