@@ -24,24 +24,8 @@ maker(struct val *v)
 	return v->def;
 }
 
-/* Rows BLIND, OWNED: party 1 does without in[k], or has it already. */
-static bool
-needs_nothing(const struct suf_step *s, int k)
-{
-#define BLIND(step, operand) if (s->op == SUF_##step && k == (operand)) return true;
-#define OWNED(step, operand) BLIND(step, operand)
-#include "steps.def"
-	return false;
-}
-
-static bool
-takes_key(const struct suf_step *s)
-{
-	for (enum suf_part part = 0; part < SUF_NPART; part++)
-		if (suf_part_desc[part].step == s->op && suf_part_count(part, s))
-			return true;
-	return false;
-}
+/* Party 1 does without in[k], or has it already. */
+static bool needs_nothing(const struct suf_step *s, int k) { return suf_operand_blind(s, k) || suf_operand_owned(s, k); }
 
 /* ---- in advance ------------------------------------------------------------------ */
 
@@ -61,7 +45,7 @@ may_be_offline(const struct node *n)
 		if (!from || n->in[k]->type.sec != SEC_SHARED || !from->step->offline)
 			return false;
 	}
-	return linear && (shares || s->op == SUF_open) && !takes_key(s);
+	return linear && (shares || s->op == SUF_open) && !suf_takes_key(s);
 }
 
 /* What a step reads that is not done in advance itself has to be there online. */

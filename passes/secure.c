@@ -81,7 +81,7 @@ operand_form(struct secure *c, const struct node *n, int k)
 			secure_fail(c, 6, n, v, "%u bits in a ring of %u", v->type.bits, n->step->m);
 		return SEC_PUBLIC;
 	}
-	if (secure_takes_owned(n->step, k)) {
+	if (suf_operand_owned(n->step, k)) {
 		if (!v->data || v->type.sec != SEC_WEIGHT || c->p->weights != WEIGHTS_OWNER)
 			secure_fail(c, 10, n, v, "is read as it is by party 0: it has to be a weight, and weights party 0's");
 		else if (v->type.bits < n->step->m)

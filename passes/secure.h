@@ -57,8 +57,6 @@ enum mask_of secure_mask(const struct suf_step *);
 bool secure_sends(const struct suf_step *);              /* a message: it has a row SENT */
 bool secure_takes_weight(const struct suf_step *, int k);
 bool secure_takes_public(const struct suf_step *, int k); /* that everybody knows, and nothing else */
-bool secure_takes_owned(const struct suf_step *, int k); /* that party 0 knows, and nothing else */
-bool secure_blind(const struct suf_step *, int k);       /* party 1 does without in[k], but for mask shares */
 bool secure_wants_shares(const struct suf_step *, int k); /* of the mask of in[k]: it has a row OPERAND */
 bool secure_reduces(const struct node *);                /* a local step that keeps elements and their order, mod 2^m */
 unsigned secure_share_bits(const struct suf_step *, int k); /* bits of the part that holds them; 0: none, they have to be pads */

@@ -11,24 +11,15 @@
  */
 #include "passes/secure.h"
 
-static bool
-takes_key(const struct suf_step *s)
-{
-	for (enum suf_part part = 0; part < SUF_NPART; part++)
-		if (suf_part_desc[part].step == s->op && suf_part_count(part, s))
-			return true;
-	return false;
-}
-
 bool
 secure_is_early(const struct secure *c, const struct node *n)
 {
-	if (c->p->weights != WEIGHTS_OWNER || takes_key(n->step) || !n->nin)
+	if (c->p->weights != WEIGHTS_OWNER || suf_takes_key(n->step) || !n->nin)
 		return false;
 	for (int k = 0; k < n->nin; k++) {
 		const struct fact *f = secure_fact(c, n->in[k]);
-		const bool before = n->in[k]->data ? secure_takes_owned(n->step, k) : f && f->form == SEC_SHARED && f->early;
-		if (!before && !secure_blind(n->step, k))
+		const bool before = n->in[k]->data ? suf_operand_owned(n->step, k) : f && f->form == SEC_SHARED && f->early;
+		if (!before && !suf_operand_blind(n->step, k))
 			return false;
 	}
 	return true;
@@ -56,7 +47,7 @@ check_operand(struct secure *c, const struct node *n, int k)
 		return;
 	if (f->form == SEC_SHARED && f->maker->step->offline != n->step->offline)
 		secure_fail(c, 10, n, n->in[k], "is a share that party 1 has %s only, of step %u", n->step->offline ? "online" : "in advance", f->maker->step->id);
-	if (f->form == SEC_MASKED && f->party0 && !secure_blind(n->step, k) && !secure_is_party0(c, n))
+	if (f->form == SEC_MASKED && f->party0 && !suf_operand_blind(n->step, k) && !secure_is_party0(c, n))
 		secure_fail(c, 10, n, n->in[k], "is known to party 0 alone, and party 1 reads it");
 }
 

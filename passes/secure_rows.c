@@ -46,22 +46,6 @@ secure_takes_public(const struct suf_step *s, int k)
 }
 
 bool
-secure_takes_owned(const struct suf_step *s, int k)
-{
-#define OWNED(step, operand) if (s->op == SUF_##step && k == (operand)) return true;
-#include "steps.def"
-	return false;
-}
-
-bool
-secure_blind(const struct suf_step *s, int k)
-{
-#define BLIND(step, operand) if (s->op == SUF_##step && k == (operand)) return true;
-#include "steps.def"
-	return false;
-}
-
-bool
 secure_wants_shares(const struct suf_step *s, int k)
 {
 #define OPERAND(step, operand, count, who) if (s->op == SUF_##step && k == (operand)) return true;
@@ -194,7 +178,7 @@ secure_numbers(struct secure *c, const struct node *n)
 #define OPERAND(op_, operand, count, who) if (s->op == SUF_##op_) check_shares(c, n, operand, (operand) < n->nin ? (uint64_t)(count) : 0);
 #include "steps.def"
 	for (int k = 0; k < 2 && k < n->nin; k++) /* no part need have as many words, and masks of weights are made from the number alone */
-		if (secure_takes_owned(s, 1) && (k ? s->nb : s->na) != secure_count(n->in[k]))
+		if (suf_operand_owned(s, 1) && (k ? s->nb : s->na) != secure_count(n->in[k]))
 			secure_fail(c, 3, n, n->in[k], "%llu elements are read, it has %llu", (unsigned long long)(k ? s->nb : s->na), (unsigned long long)secure_count(n->in[k]));
 	for (int k = 0; k < n->nout; k++)
 		if (suf_result_form(s, k) == FORM_SHARED && !(padded >> k & 1))

@@ -34,14 +34,6 @@ step_block(const struct suf_step *s)
 	return bytes;
 }
 
-static bool
-owned_operand(const struct suf_step *s, int k)
-{
-#define OWNED(step, operand) if (s->op == SUF_##step && k == (operand)) return true;
-#include "steps.def"
-	return false;
-}
-
 void
 suf_plan_step(struct suf_plan *plan, const struct suf_step *s, uint8_t output_to)
 {
@@ -54,7 +46,7 @@ suf_plan_step(struct suf_plan *plan, const struct suf_step *s, uint8_t output_to
 	plan->narrow |= s->op == SUF_open && s->s > 0;
 	for (int k = 0; plan->read && k < SUF_MAX_IN; k++)
 		if (ref_is_weight(s->in[k]))
-			plan->read[s->in[k].at] |= owned_operand(s, k) ? PLAN_OWNED : PLAN_MASKED;
+			plan->read[s->in[k].at] |= suf_operand_owned(s, k) ? PLAN_OWNED : PLAN_MASKED;
 	plan->steps++;
 }
 

@@ -36,6 +36,9 @@ extern const struct step_desc suf_step_desc[SUF_NSTEP];
 struct suf_arity { int least, most, results; };
 struct suf_arity suf_step_arity(const struct suf_step *);
 enum step_form suf_operand_form(const struct suf_step *, int k); /* MASKED (or a weight), unless a row TAKES says something else */
+bool suf_operand_owned(const struct suf_step *, int k);           /* row OWNED */
+bool suf_operand_blind(const struct suf_step *, int k);           /* row BLIND */
+bool suf_takes_key(const struct suf_step *);                      /* some part of it has words */
 enum step_form suf_result_form(const struct suf_step *, int k);  /* the step's, unless a row RESULT says something else */
 
 /* Cost of one step, from steps.def alone: bytes of key and messages (corrections by the block rule below), AES blocks

@@ -33,6 +33,22 @@ suf_operand_form(const struct suf_step *s, int k)
 	return FORM_MASKED;
 }
 
+bool
+suf_operand_owned(const struct suf_step *s, int k)
+{
+#define OWNED(step, operand) if (s->op == SUF_##step && k == (operand)) return true;
+#include "steps.def"
+	return false;
+}
+
+bool
+suf_operand_blind(const struct suf_step *s, int k)
+{
+#define BLIND(step, operand) if (s->op == SUF_##step && k == (operand)) return true;
+#include "steps.def"
+	return false;
+}
+
 enum step_form
 suf_result_form(const struct suf_step *s, int k)
 {
@@ -123,6 +139,15 @@ suf_part_bits(enum suf_part part, const struct suf_step *s)
 	case SUF_NPART: break;
 	}
 	return 0;
+}
+
+bool
+suf_takes_key(const struct suf_step *s)
+{
+	for (enum suf_part part = 0; part < SUF_NPART; part++)
+		if (suf_part_desc[part].step == s->op && suf_part_count(part, s))
+			return true;
+	return false;
 }
 
 uint64_t

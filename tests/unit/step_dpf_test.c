@@ -13,16 +13,6 @@
 static const unsigned rings[] = { 37, 48, 50, 51, 64 };
 enum { NRINGS = sizeof rings / sizeof rings[0] };
 
-static uint64_t *
-random_ring(uint64_t count, unsigned bits)
-{
-	uint64_t *v = malloc(count * 8);
-	assert_non_null(v);
-	for (uint64_t i = 0; i < count; i++)
-		v[i] = harness_random() & ring_mask(bits);
-	return v;
-}
-
 /* All values of the ring, many times each: every one meets about as many masks as the ring has. */
 static uint64_t *
 all_of_ring(uint64_t count, unsigned bits)
@@ -39,7 +29,7 @@ static void
 truncate_and_extend(unsigned n, unsigned s, uint64_t count, bool exhaustive)
 {
 	struct harness h;
-	uint64_t *x = exhaustive ? all_of_ring(count, n) : random_ring(count, n);
+	uint64_t *x = exhaustive ? all_of_ring(count, n) : harness_ring(count, n);
 	harness_init(&h);
 	struct suf_ref in = harness_input(&h, count, n, x);
 	harness_round(&h);
@@ -94,7 +84,7 @@ drelu(unsigned n, unsigned b, uint64_t count, bool exhaustive, const int64_t *t,
 {
 	struct harness h;
 	const int64_t reach = INT64_C(1) << (b - 2);
-	uint64_t *x = random_ring(count, n);
+	uint64_t *x = harness_ring(count, n);
 	for (uint64_t i = 0; i < count; i++) { /* |x| <= 2^(b-2): |x - t| < 2^(b-1) for all |t| < 2^(b-2) */
 		int64_t v = exhaustive ? (int64_t)(i % (2 * (uint64_t)reach)) - reach : harness_signed(x[i], b - 1);
 		if (!exhaustive && i % 3 == 0) /* at the edges */
@@ -145,7 +135,7 @@ static void
 lut(unsigned n, unsigned b, unsigned m, uint64_t count, bool exhaustive)
 {
 	struct harness h;
-	uint64_t *x = exhaustive ? all_of_ring(count, n) : random_ring(count, n), *t = random_ring(UINT64_C(1) << b, 64);
+	uint64_t *x = exhaustive ? all_of_ring(count, n) : harness_ring(count, n), *t = harness_ring(UINT64_C(1) << b, 64);
 	harness_init(&h);
 	struct suf_ref in = harness_input(&h, count, n, x), sign = harness_wire(&h, count), value = harness_wire(&h, count),
 	               out = harness_wire(&h, count);
@@ -187,10 +177,10 @@ static void
 lin4(unsigned n, unsigned m, uint64_t count, bool exhaustive)
 {
 	struct harness h;
-	uint64_t *x = exhaustive ? all_of_ring(count, n) : random_ring(count, n), *bits[2], *t = random_ring(8, 64);
+	uint64_t *x = exhaustive ? all_of_ring(count, n) : harness_ring(count, n), *bits[2], *t = harness_ring(8, 64);
 	harness_init(&h);
 	for (int p = 0; p < 2; p++)
-		bits[p] = random_ring(count, 1);
+		bits[p] = harness_ring(count, 1);
 	struct suf_ref b0 = harness_input(&h, count, 1, bits[0]), b1 = harness_input(&h, count, 1, bits[1]),
 	               in = harness_input(&h, count, n, x), out = harness_wire(&h, count);
 	harness_round(&h);
@@ -227,7 +217,7 @@ static void
 bitdot(uint32_t nbits, unsigned m, uint64_t count, int64_t c)
 {
 	struct harness h;
-	uint64_t *x = random_ring(nbits * count, 1), *t = random_ring(nbits, 64);
+	uint64_t *x = harness_ring(nbits * count, 1), *t = harness_ring(nbits, 64);
 	for (uint64_t i = 0; nbits < 8 && i < count; i++) /* every combination */
 		for (uint32_t k = 0; k < nbits; k++)
 			x[k * count + i] = i >> k & 1;

@@ -14,15 +14,6 @@
 static const unsigned rings[] = { 37, 48, 50, 51, 64 };
 enum { NRINGS = sizeof rings / sizeof rings[0] };
 
-static uint64_t *
-random_ring(uint64_t count, unsigned bits)
-{
-	uint64_t *v = malloc(count * 8);
-	for (uint64_t i = 0; i < count; i++)
-		v[i] = harness_random() & ring_mask(bits);
-	return v;
-}
-
 /* A masked bit equal to [x mod 2^b < r-ish]: the borrow bit has to come from lt; here the products only. */
 static void
 test_matmul(void **state)
@@ -32,7 +23,7 @@ test_matmul(void **state)
 		const uint32_t M = 5, K = 33, N = 37;
 		unsigned n = rings[k];
 		struct harness h;
-		uint64_t *a = random_ring(M * K, n), *w = random_ring(K * N, n), *b = random_ring(N, n), *y = random_ring(M * K, n);
+		uint64_t *a = harness_ring(M * K, n), *w = harness_ring(K * N, n), *b = harness_ring(N, n), *y = harness_ring(M * K, n);
 		harness_init(&h);
 		struct suf_ref ia = harness_input(&h, M * K, n, a), iy = harness_input(&h, M * K, n, y);
 		harness_round(&h);
@@ -77,7 +68,7 @@ test_mul_and_sqsum(void **state)
 		const uint32_t R = 7, C = 301;
 		unsigned n = rings[k];
 		struct harness h;
-		uint64_t *a = random_ring(R * C, n), *b = random_ring(R, n);
+		uint64_t *a = harness_ring(R * C, n), *b = harness_ring(R, n);
 		harness_init(&h);
 		struct suf_ref ia = harness_input(&h, R * C, n, a), ib = harness_input(&h, R, n, b);
 		harness_round(&h);
@@ -116,7 +107,7 @@ test_select(void **state)
 		unsigned n = k < 0 ? 5 : rings[k];
 		const uint64_t N = k < 0 ? 64 * 40 : 1500;
 		struct harness h;
-		uint64_t *x = random_ring(N, n), *bit = random_ring(N, 1);
+		uint64_t *x = harness_ring(N, n), *bit = harness_ring(N, 1);
 		for (uint64_t i = 0; k < 0 && i < N; i++) {
 			x[i] = i % 32;
 			bit[i] = i / 32 % 2;
@@ -191,7 +182,7 @@ test_local(void **state)
 	const uint32_t R = 6, C = 11;
 	const unsigned n = 50;
 	struct harness h;
-	uint64_t *a = random_ring(R * C, n), *w = random_ring(C, n);
+	uint64_t *a = harness_ring(R * C, n), *w = harness_ring(C, n);
 	int64_t tab[11];
 	for (int i = 0; i < 11; i++)
 		tab[i] = harness_signed(harness_random(), 9);

@@ -12,16 +12,6 @@
 
 static const struct suf_ref none = { SUF_NONE, 0 };
 
-static uint64_t *
-random_ring(uint64_t count, unsigned bits)
-{
-	uint64_t *v = malloc(count * 8);
-	assert_non_null(v);
-	for (uint64_t i = 0; i < count; i++)
-		v[i] = harness_random() & ring_mask(bits);
-	return v;
-}
-
 /* ---- one product --------------------------------------------------------------------------------- */
 
 /* n: bits of the product, w: of the weights; drop: of its opening.  pads: A is a value that was extended and opened, its pads the shares
@@ -39,9 +29,9 @@ static void
 make_operands(struct product *p)
 {
 	const unsigned reach = p->pads ? p->n - 2 : p->n; /* values of so many bits, signed */
-	p->a = random_ring(p->na, p->n);
-	p->weight = random_ring(p->nb, p->w);
-	p->more = random_ring(p->mm.cols + 1, p->w);
+	p->a = harness_ring(p->na, p->n);
+	p->weight = harness_ring(p->nb, p->w);
+	p->more = harness_ring(p->mm.cols + 1, p->w);
 	for (uint64_t i = 0; p->every && i < p->na; i++)
 		p->a[i] = p->by_element ? i : i / p->mm.inner >> (i % p->mm.inner * reach);
 	for (uint64_t i = 0; p->every && i < p->nb; i++) {
@@ -65,7 +55,7 @@ static struct suf_ref
 operand(struct harness *h, const struct product *p, uint32_t *pad)
 {
 	const unsigned from = p->pads ? p->n - 1 : p->n;
-	uint64_t *x = random_ring(p->na, from);
+	uint64_t *x = harness_ring(p->na, from);
 	for (uint64_t i = 0; i < p->na; i++)
 		x[i] = p->a[i] & ring_mask(from);
 	struct suf_ref in = harness_input(h, p->na, from, x), out = in;

@@ -12,16 +12,6 @@
 
 static const struct suf_ref none = { SUF_NONE, 0 };
 
-static uint64_t *
-random_ring(uint64_t count, unsigned bits)
-{
-	uint64_t *v = malloc(count * 8);
-	assert_non_null(v);
-	for (uint64_t i = 0; i < count; i++)
-		v[i] = harness_random() & ring_mask(bits);
-	return v;
-}
-
 /* How often a step was used: messages and keys of wmul and wscale are none. */
 static void
 no_cost(const struct harness *h, enum suf_op op)
@@ -57,7 +47,7 @@ matrix(const struct matrix_case *k, bool shared)
 	struct harness h;
 	const uint64_t count = (uint64_t)k->mm.batch * k->mm.rows * k->mm.cols;
 	const unsigned from = shared ? k->n - 1 : k->n;
-	uint64_t *a = random_ring(k->na, k->n), *w = random_ring(k->nb, k->w), *bias = random_ring(k->mm.cols, k->w);
+	uint64_t *a = harness_ring(k->na, k->n), *w = harness_ring(k->nb, k->w), *bias = harness_ring(k->mm.cols, k->w);
 	for (uint64_t i = 0; k->exhaustive && i < k->na; i++)
 		a[i] = (i + i / k->mm.inner * (k->mm.inner - 1)) & ring_mask(k->n); /* every value in every column */
 	for (uint64_t i = 0; shared && i < k->na; i++)      /* |a| < 2^(n-3) */
@@ -158,7 +148,7 @@ test_narrow_opening(void **state)
 	for (unsigned s = 1; s <= 20; s += 5) {
 		struct harness h;
 		const unsigned n = 40, m = n - s;
-		uint64_t *x = random_ring(R * K, 30), *w = random_ring(K * C, 6), *b = random_ring(C, 30);
+		uint64_t *x = harness_ring(R * K, 30), *w = harness_ring(K * C, 6), *b = harness_ring(C, 30);
 		for (uint32_t i = 0; i < R * K; i++)
 			x[i] = (uint64_t)harness_signed(x[i], 30) & ring_mask(39);
 		harness_init(&h);
@@ -194,7 +184,7 @@ static void
 scale(unsigned n, unsigned m, const struct suf_map *map, uint64_t na, uint64_t nb, uint64_t count, bool exhaustive)
 {
 	struct harness h;
-	uint64_t *a = random_ring(na, n), *w = random_ring(nb, n), *want = calloc(count, 8);
+	uint64_t *a = harness_ring(na, n), *w = harness_ring(nb, n), *want = calloc(count, 8);
 	for (uint64_t i = 0; exhaustive && i < na; i++)
 		a[i] = i & ring_mask(n);
 	harness_init(&h);
@@ -256,7 +246,7 @@ test_steps_of_masked_weights(void **state)
 		struct harness h;
 		const struct suf_mm mm = { .batch = 1, .bh = 1, .rows = R, .inner = C, .cols = C, .sa = { 0, 0, C, 1 }, .sb = { 0, 0, C, 1 } };
 		const struct suf_map map = { .ndim = 2, .dim = { R, C }, .so = { C, 1 }, .sa = { C, 1 }, .sb = { 0, 1 } };
-		uint64_t *x = random_ring(R * C, 20), *w = random_ring(C * C, 10), *v = random_ring(C, 10);
+		uint64_t *x = harness_ring(R * C, 20), *w = harness_ring(C * C, 10), *v = harness_ring(C, 10);
 		harness_init(&h);
 		struct suf_ref in = harness_input(&h, R * C, n, x), o[4];
 		for (int k = 0; k < 4; k++)

@@ -13,16 +13,6 @@
 static const unsigned rings[] = { 37, 48, 50, 51, 64 };
 enum { NRINGS = sizeof rings / sizeof rings[0] };
 
-static uint64_t *
-random_ring(uint64_t count, unsigned bits)
-{
-	uint64_t *v = malloc(count * 8);
-	assert_non_null(v);
-	for (uint64_t i = 0; i < count; i++)
-		v[i] = harness_random() & ring_mask(bits);
-	return v;
-}
-
 /* All values of the ring, many times each: every one meets about as many masks as the ring has. */
 static uint64_t *
 all_of_ring(uint64_t count, unsigned bits)
@@ -74,7 +64,7 @@ static void
 cuts(unsigned n, unsigned s, unsigned b, uint64_t count, bool exhaustive, const struct suf_table *table)
 {
 	struct harness h;
-	uint64_t *x = exhaustive ? all_of_ring(count, n) : random_ring(count, n);
+	uint64_t *x = exhaustive ? all_of_ring(count, n) : harness_ring(count, n);
 	for (uint64_t i = 0; !exhaustive && i < count; i++) { /* at the thresholds */
 		const int64_t v = table->v[2 + (int64_t)(i / 3) % (table->len - 2)] + (int64_t)(i / 7 % 3) - 1;
 		if (i % 3 == 0)
@@ -132,7 +122,7 @@ static struct suf_table
 random_table(unsigned b, unsigned w)
 {
 	const uint32_t len = 1u << b;
-	int64_t *t = (int64_t *)random_ring(len, 64), end = INT64_C(1) << (w - 2); /* |T| < end */
+	int64_t *t = (int64_t *)harness_ring(len, 64), end = INT64_C(1) << (w - 2); /* |T| < end */
 	for (uint32_t k = 0; k < len; k++)
 		t[k] = k < 2 ? (k ? end - 1 : 1 - end) : t[k] % end;
 	return (struct suf_table){ "t", len, t };
@@ -142,7 +132,7 @@ static void
 table(struct table_case k, uint64_t count, bool exhaustive)
 {
 	struct harness h;
-	uint64_t *x = exhaustive ? all_of_ring(count, k.n) : random_ring(count, k.n), *i = random_ring(count, 1);
+	uint64_t *x = exhaustive ? all_of_ring(count, k.n) : harness_ring(count, k.n), *i = harness_ring(count, 1);
 	struct suf_table t = random_table(k.b, k.w);
 	uint32_t id;
 	harness_init(&h);
@@ -202,7 +192,7 @@ selshift(unsigned n, unsigned s, unsigned m, uint64_t count, bool exhaustive)
 {
 	struct harness h;
 	const bool gap = m + s > n;
-	uint64_t *x = exhaustive ? all_of_ring(count, n) : random_ring(count, n), *d = random_ring(count, 1);
+	uint64_t *x = exhaustive ? all_of_ring(count, n) : harness_ring(count, n), *d = harness_ring(count, 1);
 	for (uint64_t i = 0; gap && i < count; i++) /* |x| < 2^(n-2) */
 		x[i] = (uint64_t)harness_signed(x[i], n - 1) & ring_mask(n);
 	uint32_t id;
