@@ -94,7 +94,10 @@ static void run_table(struct bench *w, unsigned bits)
 
 static void run_gemm(struct bench *w, unsigned narrow)
 {
-	gemm_u64(w->isa, (int)narrow, 128, 768, 128, w->a, 768, 1, w->b, 128, 1, w->c, 128, w->work);
+	const struct gemm_dims dims = { 128, 768, 128, 768, 1, 128, 1, 128 };
+	const struct gemm_term term = { .a = w->a, .b = w->b };
+
+	gemm_u64(w->isa, (int)narrow, &dims, &term, 1, w->c, w->work);
 }
 
 int main(void)

@@ -4,7 +4,7 @@
  *
  * With A_hat = A + r_A, B_hat = B + r_B public to the parties:
  *     A B = A_hat B_hat - A_hat r_B - r_A B_hat + r_A r_B
- * party p: A_hat (p B_hat - [r_B]_p) - [r_A]_p B_hat + [r_A r_B]_p + pad_p.
+ * party p: (p A_hat - [r_A]_p) B_hat - A_hat [r_B]_p + [r_A r_B]_p + pad_p.
  * define_last leaves the last share away; the output's mask is then
  * pad_0 + pad_1 - r_A r_B (no key).
  * rows: A has a triangle's rows (a causal softmax), packed, c elements each with the zeros that are not there.  Zeros have no mask:
@@ -80,18 +80,44 @@ dense(const struct suf_step *s, const uint64_t *a, const struct parts *p)
 	return p->d;
 }
 
-/* c += a b for every matrix of the batch, mod 2^64 (2^52 when the ring allows). */
+/* c += a b for every matrix of the batch */
 static void
 accumulate(struct suf_run *r, const struct suf_step *s, const uint64_t *a, const uint64_t *b, uint64_t *c, void *work)
 {
+	product_accumulate(r, s->mm, s->n, a, b, c, work);
+}
+
+/* Is B one weight in lines of an even number of words?  Then its mask is made a piece at a time, from whole blocks of the stream, while it is
+ * multiplied, and is never in memory. */
+static bool
+mask_in_pieces(const struct suf_step *s)
+{
 	const struct suf_mm *m = s->mm;
-	for (uint32_t k = 0; k < m->batch; k++) {
-		int64_t hi = k / m->bh, lo = k % m->bh;
-		gemm_u64(r->isa, s->n <= 52, m->rows, m->inner, m->cols,
-		         a + (int64_t)m->a0 + hi * m->sa[0] + lo * m->sa[1], m->sa[2], m->sa[3],
-		         b + (int64_t)m->b0 + hi * m->sb[0] + lo * m->sb[1], m->sb[2], m->sb[3],
-		         c + (uint64_t)k * m->rows * m->cols, m->cols, work);
-	}
+	const bool rows = m->sb[3] == 1 && m->sb[2] == m->cols, columns = m->sb[2] == 1 && m->sb[3] == m->inner;
+	return ref_is_weight(s->in[1]) && !s->rows && m->batch == 1 && m->a0 == 0 && m->b0 == 0 && s->nb == (uint64_t)m->inner * m->cols
+	    && ((rows && m->cols % 2 == 0) || (columns && m->inner % 2 == 0));
+}
+
+struct mask_of { struct suf_run *r; const struct suf_step *s; bool minus; };
+
+static void
+mask_words(void *arg, uint64_t first, size_t count, uint64_t *to)
+{
+	const struct mask_of *of = arg;
+	run_weight_mask(of->r, of->s->in[1], first, count, of->s->m, to);
+	for (size_t i = 0; of->minus && i < count; i++)
+		to[i] = 0 - to[i];
+}
+
+/* c += a [r_B] at the dealer (all of r_B); at a party c += a B_hat - a_hat [r_B] */
+static void
+accumulate_weight(struct suf_run *r, const struct suf_step *s, const uint64_t *a, const uint64_t *a_hat, uint64_t *c, void *work)
+{
+	const struct suf_mm *m = s->mm;
+	const struct gemm_dims dims = { m->rows, m->inner, m->cols, m->sa[2], m->sa[3], m->sb[2], m->sb[3], m->cols };
+	struct mask_of of = { r, s, a_hat != NULL };
+	const struct gemm_term term[] = { { .a = a_hat ? a_hat : a, .words = mask_words, .arg = &of }, { .a = a, .b = a_hat ? run_weight(r, s->in[1]) : NULL } };
+	gemm_u64(r->isa, s->n <= 52, &dims, term, a_hat ? 2 : 1, c, work);
 }
 
 static void
@@ -136,12 +162,16 @@ matmul_deal(struct suf_run *r, const struct suf_step *s)
 	struct parts p;
 	if (!get_parts(r, s, &p))
 		return r->err;
+	const bool pieces = mask_in_pieces(s);
 	const uint64_t *ra = product_deal_mask(r, s, 0, PART_matmul_r_a, p.a);
-	const uint64_t *rb = ra ? product_deal_mask(r, s, 1, PART_matmul_r_b, p.b) : NULL;
-	if (!rb)
+	const uint64_t *rb = ra && !pieces ? product_deal_mask(r, s, 1, PART_matmul_r_b, p.b) : NULL;
+	if (r->err)
 		return r->err;
 	memset(p.c, 0, (size_t)s->count * 8);
-	accumulate(r, s, dense(s, ra, &p), rb, p.c, p.work);
+	if (pieces)
+		accumulate_weight(r, s, ra, NULL, p.c, p.work);
+	else
+		accumulate(r, s, dense(s, ra, &p), rb, p.c, p.work);
 	reduce(p.c, s->count, s->n);
 	uint64_t *mask = run_mask(r, s->out[0]);
 	deal_pad(r, s, 0, 0, (size_t)s->count, s->n, mask);
@@ -152,23 +182,6 @@ matmul_deal(struct suf_run *r, const struct suf_step *s)
 	return SUF_OK;
 }
 
-/* p B_hat - [r_B]_p into p->b; of a weight block by block, since there is more of it than a cache holds. */
-static enum suf_err
-eval_right(struct suf_run *r, const struct suf_step *s, const uint64_t *bh, const struct parts *p)
-{
-	const bool weight = ref_is_weight(s->in[1]);
-	const uint64_t block = weight ? SUF_BLOCK : s->nb;
-	const enum suf_err e = weight ? SUF_OK : product_eval_mask(r, s, 1, PART_matmul_r_b, p->b);
-	for (uint64_t at = 0; at < s->nb && !e; at += block) {
-		const uint64_t end = s->nb - at < block ? s->nb : at + block;
-		if (weight)
-			run_weight_mask(r, s->in[1], at, (size_t)(end - at), s->m, p->b + at);
-		for (uint64_t i = at; i < end; i++)
-			p->b[i] = ((r->party ? bh[i] : 0) - p->b[i]) & ring_mask(s->n);
-	}
-	return e;
-}
-
 static enum suf_err
 matmul_eval(struct suf_run *r, const struct suf_step *s)
 {
@@ -177,20 +190,25 @@ matmul_eval(struct suf_run *r, const struct suf_step *s)
 		return r->err;
 	const uint64_t *ah = product_value(r, s->in[0]), *bh = product_value(r, s->in[1]);
 	uint64_t *c = run_wire(r, s->out[0]);
+	const bool pieces = mask_in_pieces(s);
 	enum suf_err e = product_eval_mask(r, s, 0, PART_matmul_r_a, p.a);
-	if (!e)
-		e = eval_right(r, s, bh, &p);
+	if (!e && !pieces)
+		e = product_eval_mask(r, s, 1, PART_matmul_r_b, p.b);
 	if (e)
 		return e;
-	negate(p.a, s->na, s->n);
-	if (s->rows)
-		lay_out(s, p.a, p.a);
+	for (uint64_t i = 0; i < s->na; i++)
+		p.a[i] = ((r->party ? ah[i] : 0) - p.a[i]) & ring_mask(s->n);
 	if (s->define_last)
 		memset(c, 0, (size_t)s->count * 8);
 	else if ((e = eval_corr(r, s, PART_matmul_r_ab, 0, (size_t)s->count, c)))
 		return e;
-	accumulate(r, s, dense(s, ah, &p), p.b, c, p.work);
-	accumulate(r, s, p.a, bh, c, p.work);
+	if (pieces)
+		accumulate_weight(r, s, p.a, ah, c, p.work);
+	else {
+		negate(p.b, s->nb, s->n);
+		accumulate(r, s, dense(s, ah, &p), p.b, c, p.work);
+		accumulate(r, s, dense(s, p.a, &p), bh, c, p.work);
+	}
 	add_bias_share(r, s, p.b, c);
 	reduce(c, s->count, s->n);
 	eval_pad(r, s, 0, 0, (size_t)s->count, s->n, c);

@@ -55,3 +55,15 @@ product_value(struct suf_run *r, struct suf_ref ref)
 {
 	return ref_is_weight(ref) ? run_weight(r, ref) : run_wire(r, ref);
 }
+
+void
+product_accumulate(const struct suf_run *r, const struct suf_mm *m, unsigned bits, const uint64_t *a, const uint64_t *b, uint64_t *c, void *work)
+{
+	const struct gemm_dims dims = { m->rows, m->inner, m->cols, m->sa[2], m->sa[3], m->sb[2], m->sb[3], m->cols };
+	for (uint32_t k = 0; k < m->batch; k++) {
+		const int64_t hi = k / m->bh, lo = k % m->bh;
+		const struct gemm_term term = { .a = a + (int64_t)m->a0 + hi * m->sa[0] + lo * m->sa[1],
+		                                .b = b + (int64_t)m->b0 + hi * m->sb[0] + lo * m->sb[1] };
+		gemm_u64(r->isa, bits <= 52, &dims, &term, 1, c + (uint64_t)k * m->rows * m->cols, work);
+	}
+}

@@ -15,4 +15,6 @@ const uint64_t *product_sim_mask(struct suf_run *, const struct suf_step *, int 
 void product_sim_share0(struct suf_run *, const struct suf_step *, int k, enum suf_part, const uint64_t *mask, uint64_t *share);
 /* x_hat at a party, x in the simulator. */
 const uint64_t *product_value(struct suf_run *, struct suf_ref);
+/* c += a b for every matrix of the batch, right mod 2^bits; work: gemm_scratch() bytes, 64-byte aligned. */
+void product_accumulate(const struct suf_run *, const struct suf_mm *, unsigned bits, const uint64_t *a, const uint64_t *b, uint64_t *c, void *work);
 #endif

@@ -6,6 +6,7 @@
  * Opened: nothing.  Key: none.  r W is no fresh mask, but both sides of the equation are functions of what the parties knew
  * already, X + r and W.
  */
+#include "product.h"
 #include "public.h"
 
 size_t
@@ -27,13 +28,7 @@ public_product(struct suf_run *r, const struct suf_step *s, const uint64_t *w, c
 	for (uint64_t i = 0; i < s->count; i += m->cols)
 		for (uint32_t j = 0; j < m->cols; j++)
 			c[i + j] = bias ? bias[j] : 0;
-	for (uint32_t k = 0; k < m->batch; k++) {
-		const int64_t hi = k / m->bh, lo = k % m->bh;
-		gemm_u64(r->isa, s->m <= 52, m->rows, m->inner, m->cols, /* the low 52 bits of operands give those of products */
-		         a + (int64_t)m->a0 + hi * m->sa[0] + lo * m->sa[1], m->sa[2], m->sa[3],
-		         w + (int64_t)m->b0 + hi * m->sb[0] + lo * m->sb[1], m->sb[2], m->sb[3],
-		         c + (uint64_t)k * m->rows * m->cols, m->cols, work);
-	}
+	product_accumulate(r, m, s->m, a, w, c, work);
 	for (uint64_t i = 0; i < s->count; i++)
 		c[i] &= ring_mask(s->m);
 }
