@@ -165,7 +165,7 @@ static bool tls_rate(struct link_rate *r, const char *dir, char *text)
 
 /* ---- keys --------------------------------------------------------------------------------------- */
 
-/* A key in pieces as large as a block of corrections of 50 bits, flushed like a dealer's. */
+/* A key in pieces as large as a block of corrections of 50 bits, flushed as by a dealer. */
 static enum suf_err put_key(struct suf_sink *s, size_t pieces, bool flush)
 {
 	uint8_t piece[KEY_PIECE] = { 1 };
@@ -173,7 +173,7 @@ static enum suf_err put_key(struct suf_sink *s, size_t pieces, bool flush)
 	for (size_t k = 0; k < pieces && !e; k++) {
 		e = suf_sink_write(s, piece, sizeof piece);
 		if (!e && flush)
-			e = suf_sink_flush(s);
+			e = suf_sinks_flush(&s, 1, k + 1 < pieces ? SUF_SINK_PIECE : 1);
 	}
 	return e;
 }

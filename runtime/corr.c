@@ -45,19 +45,16 @@ static enum suf_err
 sink_put(struct suf_run *r, struct suf_sink *sink, const void *data, size_t bytes)
 {
 	enum suf_err e = suf_sink_write(sink, data, bytes);
-	return e ? run_fail(r, e, "%s", suf_sink_error(sink)) : SUF_OK;
+	return e ? run_fail(r, e, "%s", suf_sink_error(sink)) : run_sinks_flush(r, SUF_SINK_PIECE);
 }
 
-/* Both sinks are flushed at every block: when a party's pipe is full and the
- * dealer waits on it, the other party already has all that comes before. */
-static enum suf_err
-sinks_flush(struct suf_run *r)
+enum suf_err
+run_sinks_flush(struct suf_run *r, size_t least)
 {
-	for (int p = 0; p < 2; p++) {
-		enum suf_err e = suf_sink_flush(r->sink[p]);
-		if (e)
-			return run_fail(r, e, "%s", suf_sink_error(r->sink[p]));
-	}
+	if (suf_sinks_flush(r->sink, 2, least))
+		for (int p = 0; p < 2; p++)
+			if (*suf_sink_error(r->sink[p]))
+				return run_fail(r, SUF_EIO, "%s", suf_sink_error(r->sink[p]));
 	return SUF_OK;
 }
 
@@ -98,8 +95,6 @@ deal_corr_known(struct suf_run *r, const struct suf_step *s, enum suf_part part,
 		sub_pad(c, v + at, c, k, bits, xored);
 		run_pack(r, r->key_buf, c, k, bits);
 		enum suf_err e = sink_put(r, r->sink[to], r->key_buf, (k * bits + 7) / 8);
-		if (!e)
-			e = sinks_flush(r);
 		if (e)
 			return e;
 	}
@@ -206,8 +201,6 @@ deal_corr_wide(struct suf_run *r, const struct suf_step *s, enum suf_part part, 
 		sub_wide(c, v + at * limbs, c, k, bits);
 		pack_wide(r, r->key_buf, c, k, bits, true);
 		enum suf_err e = sink_put(r, r->sink[to], r->key_buf, (k * bits + 7) / 8);
-		if (!e)
-			e = sinks_flush(r);
 		if (e)
 			return e;
 	}
@@ -281,7 +274,7 @@ deal_dpf_sign(struct suf_run *r, const struct suf_step *s, enum suf_part part, u
 		if (e)
 			return e;
 	}
-	return sinks_flush(r);
+	return SUF_OK;
 }
 
 enum suf_err

@@ -172,7 +172,7 @@ static enum suf_err open_sinks(struct deal *d)
 		suf_key_head_put(raw, &d->head[k]);
 		err = suf_sink_write(d->sink[k], raw, sizeof raw);
 		if (!err)
-			err = suf_sink_flush(d->sink[k]);
+			err = suf_sinks_flush(&d->sink[k], 1, 1);
 		if (err)
 			text_fail(d->text, err, "%s", suf_sink_error(d->sink[k]));
 	}

@@ -7,7 +7,6 @@
 #include <libgen.h>
 #include <limits.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,22 +38,37 @@ static int write_loop(int fd, const uint8_t *p, size_t n)
 	return 0;
 }
 
+static bool sigpipe_waits(void)
+{
+	sigset_t pending;
+	sigpending(&pending);
+	return sigismember(&pending, SIGPIPE) == 1;
+}
+
+/* A library leaves signal handlers alone: SIGPIPE is blocked in this thread, and the one that a broken pipe raised is eaten. */
+void sigpipe_hold(struct sigpipe *was)
+{
+	sigemptyset(&was->pipe);
+	sigaddset(&was->pipe, SIGPIPE);
+	was->pending = sigpipe_waits();
+	pthread_sigmask(SIG_BLOCK, &was->pipe, &was->old);
+}
+
+void sigpipe_release(const struct sigpipe *was)
+{
+	struct timespec none = { 0, 0 };
+	if (!was->pending && sigpipe_waits())
+		while (sigtimedwait(&was->pipe, NULL, &none) < 0 && errno == EINTR)
+			;
+	pthread_sigmask(SIG_SETMASK, &was->old, NULL);
+}
+
 int file_write_all(int fd, const void *from, size_t n)
 {
-	/* A library leaves signal handlers alone: block SIGPIPE in this thread, and eat the one that a broken pipe raised. */
-	sigset_t pipe_set, old, pending;
-	sigemptyset(&pipe_set);
-	sigaddset(&pipe_set, SIGPIPE);
-	sigpending(&pending);
-	bool was_pending = sigismember(&pending, SIGPIPE) == 1;
-	pthread_sigmask(SIG_BLOCK, &pipe_set, &old);
+	struct sigpipe was;
+	sigpipe_hold(&was);
 	int why = write_loop(fd, from, n);
-	if (why == EPIPE && !was_pending) {
-		struct timespec none = { 0, 0 };
-		while (sigtimedwait(&pipe_set, NULL, &none) < 0 && errno == EINTR)
-			;
-	}
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	sigpipe_release(&was);
 	return why;
 }
 

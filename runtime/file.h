@@ -6,6 +6,7 @@
 #ifndef SUF_FILE_H
 #define SUF_FILE_H
 #include "suf.h"
+#include <signal.h>
 #include <sys/types.h>
 
 struct suf_file {
@@ -23,6 +24,10 @@ SUF_MUST_USE enum suf_err file_finish(struct suf_file *, bool keep, char *text);
 /* Create and finish in one call. */
 SUF_MUST_USE enum suf_err file_save(const char *path, mode_t mode, const void *, size_t, char *text);
 
+/* Between hold and release a broken pipe gives EPIPE and no SIGPIPE to this thread. */
+struct sigpipe { sigset_t pipe, old; bool pending; };
+void sigpipe_hold(struct sigpipe *);
+void sigpipe_release(const struct sigpipe *);
 /* All bytes to any descriptor; EPIPE instead of SIGPIPE.  0 or errno. */
 int file_write_all(int fd, const void *, size_t);
 /* Sync the folder in which path lies, so that a new name survives a crash.  0 or errno. */

@@ -15,8 +15,8 @@ enum {
 };
 
 struct kernel {
-	/* out[0 .. 2*blocks) = AES(le64(first + i) || le32(id) || le32(tag)) */
-	void (*ctr)(const uint8_t *round_key, uint64_t first, uint32_t id, uint32_t tag, size_t blocks, uint64_t *out);
+	/* out[0 .. 2*blocks) = AES(le64(first + i) || le32(id) || le32(tag)), each word & keep */
+	void (*ctr)(const uint8_t *round_key, uint64_t first, uint32_t id, uint32_t tag, size_t blocks, uint64_t keep, uint64_t *out);
 	/* b > 7 for these three; arguments as in dpf.h */
 	void (*gen)(const struct dpf_ctx *, unsigned b, size_t count, const uint64_t *alpha, const struct block *root0,
 		const struct block *root1, uint8_t *words, uint64_t *own0);

@@ -21,7 +21,7 @@ const uint8_t kernel_tree_key[AES_KEY_BYTES] = {
 	0xe2, 0x1b, 0xaa, 0x95, 0x47, 0x5d, 0xae, 0x00, 0x84, 0x96, 0xd7, 0x5d, 0x17, 0x78, 0xc4, 0xc6,
 };
 
-static void portable_ctr(const uint8_t *round_key, uint64_t first, uint32_t id, uint32_t tag, size_t blocks, uint64_t *out)
+static void portable_ctr(const uint8_t *round_key, uint64_t first, uint32_t id, uint32_t tag, size_t blocks, uint64_t keep, uint64_t *out)
 {
 	struct block x[CHUNK];
 
@@ -30,7 +30,10 @@ static void portable_ctr(const uint8_t *round_key, uint64_t first, uint32_t id, 
 		for (size_t k = 0; k < n; k++)
 			x[k] = (struct block){ first + i + k, id | (uint64_t)tag << 32 };
 		aes_portable(round_key, n, x);
-		memcpy(out + 2 * i, x, n * sizeof *x);
+		for (size_t k = 0; k < n; k++) {
+			out[2 * (i + k)] = x[k].lo & keep;
+			out[2 * (i + k) + 1] = x[k].hi & keep;
+		}
 	}
 	prg_wipe(x, sizeof x);
 }

@@ -107,19 +107,25 @@ FN V mux(V mask, V if1, V if0)
 	return V_XOR(if0, V_AND(mask, V_XOR(if0, if1)));
 }
 
-TARGET static void NAME(ctr)(const uint8_t *round_key, uint64_t first, uint32_t id, uint32_t tag, size_t blocks, uint64_t *out)
+/* Block e: 0:e */
+static const uint64_t count_up[2 * 32] = {
+	0, 0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 0, 7, 0, 8, 0, 9, 0, 10, 0, 11, 0, 12, 0, 13, 0, 14, 0, 15, 0,
+	16, 0, 17, 0, 18, 0, 19, 0, 20, 0, 21, 0, 22, 0, 23, 0, 24, 0, 25, 0, 26, 0, 27, 0, 28, 0, 29, 0, 30, 0, 31, 0,
+};
+
+TARGET static void NAME(ctr)(const uint8_t *round_key, uint64_t first, uint32_t id, uint32_t tag, size_t blocks, uint64_t keep, uint64_t *out)
 {
 	V rk[AES_ROUNDS + 1], x[K];
-	struct block at[GROUP];
 
 	load_key(rk, round_key);
-	for (size_t e = 0; e < GROUP; e++)
-		at[e] = (struct block){ first + e, id | (uint64_t)tag << 32 };
 	for (size_t i = 0; i < blocks; i += GROUP) {
 		UNROLL
 		for (size_t k = 0; k < K; k++)
-			x[k] = V_ADD(V_LOAD(at + W * k), V_WORDS((int64_t)i, 0));
+			x[k] = V_ADD(V_LOAD(count_up + 2 * W * k), V_WORDS((int64_t)(first + i), (int64_t)(id | (uint64_t)tag << 32)));
 		encrypt(rk, x);
+		UNROLL
+		for (size_t k = 0; k < K; k++)
+			x[k] = V_AND(x[k], V_WORDS((int64_t)keep, (int64_t)keep));
 		put_piece(out + 2 * i, blocks - i < GROUP ? blocks - i : GROUP, x);
 	}
 }

@@ -32,11 +32,14 @@ SUF_MUST_USE enum suf_err suf_key_head_get(struct suf_key_head *, const uint8_t 
 
 struct suf_sink;   /* where a key is written to */
 SUF_MUST_USE enum suf_err suf_sink_file(struct suf_sink **, const char *path, char *err);
-SUF_MUST_USE enum suf_err suf_sink_fd(struct suf_sink **, int fd, char *err);        /* not closed by finish unless own */
+SUF_MUST_USE enum suf_err suf_sink_fd(struct suf_sink **, int fd, char *err);        /* a pipe or socket: non-blocking until finish, which leaves it open */
 SUF_MUST_USE enum suf_err suf_sink_memory(struct suf_sink **);                       /* tests */
 SUF_MUST_USE enum suf_err suf_sink_null(struct suf_sink **);                         /* counts only */
 SUF_MUST_USE enum suf_err suf_sink_write(struct suf_sink *, const void *, size_t);   /* buffered */
-SUF_MUST_USE enum suf_err suf_sink_flush(struct suf_sink *);                         /* pipes: the reader can have all of it; files: nothing yet */
+/* Pipes: once one of the n <= SUF_SINKS sinks holds `least` bytes (> 0), all that they hold is written, to each as its reader takes it: a
+ * reader that waits for another's key keeps nobody waiting.  Until then a pipe's bytes stay in memory.  Files: nothing.  NULLs are allowed. */
+enum { SUF_SINKS = 3, SUF_SINK_PIECE = 1 << 16 }; /* the second: what a dealer flushes at once, if no step ends before */
+SUF_MUST_USE enum suf_err suf_sinks_flush(struct suf_sink *const *, int n, size_t least);
 SUF_MUST_USE enum suf_err suf_sink_settle(struct suf_sink *);                        /* files: on the disk, under the temporary name */
 uint64_t suf_sink_bytes(const struct suf_sink *);
 const uint8_t *suf_sink_data(const struct suf_sink *);                               /* memory sinks */

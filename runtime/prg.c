@@ -112,18 +112,15 @@ void prg_stream(enum suf_isa isa, const struct prg_stream_key *key, uint32_t id,
 	size_t left = count;
 
 	if (left && first & 1) { /* the second word of a block */
-		kernel->ctr(key->round_key, first / 2, id, tag, 1, edge);
+		kernel->ctr(key->round_key, first / 2, id, tag, 1, keep, edge);
 		*p++ = edge[1];
 		first++;
 		left--;
 	}
-	kernel->ctr(key->round_key, first / 2, id, tag, left / 2, p);
+	kernel->ctr(key->round_key, first / 2, id, tag, left / 2, keep, p);
 	if (left & 1) {
-		kernel->ctr(key->round_key, first / 2 + left / 2, id, tag, 1, edge);
+		kernel->ctr(key->round_key, first / 2 + left / 2, id, tag, 1, keep, edge);
 		p[left - 1] = edge[0];
 	}
-	if (bits < 64)
-		for (size_t i = 0; i < count; i++)
-			out[i] &= keep;
 	prg_wipe(edge, sizeof edge);
 }

@@ -253,6 +253,8 @@ suf_step(struct suf_run *r, const struct suf_step *s)
 		return run_fail(r, e, "step %u (%s) failed", s->id, suf_step_desc[s->op].name);
 	if (r->in_advance)
 		return SUF_OK;
+	if (r->mode == RUN_DEAL && run_sinks_flush(r, 1)) /* what a step needs is not kept back while the next one is dealt */
+		return r->err;
 	key_position(r, after);
 	if (r->mode != RUN_SIM && check_cursor(r, s, before, after))
 		return r->err;

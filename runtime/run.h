@@ -164,6 +164,7 @@ SUF_MUST_USE enum suf_err deal_corr_wide(struct suf_run *, const struct suf_step
 SUF_MUST_USE enum suf_err eval_corr_wide(struct suf_run *, const struct suf_step *, enum suf_part, uint64_t first, size_t count, uint64_t *share);
 void sim_corr_wide(struct suf_run *, const struct suf_step *, enum suf_part, int party, uint64_t count, const uint64_t *v, uint64_t *share);
 void sim_corr_wide_at(struct suf_run *, const struct suf_step *, enum suf_part, int party, uint64_t first, uint64_t count, const uint64_t *v, uint64_t *share);
+SUF_MUST_USE enum suf_err run_sinks_flush(struct suf_run *, size_t least); /* dealer: suf_sinks_flush of both keys */
 /* DPF parts: the words of one block, count <= SUF_BLOCK.  Roots: two words per element from each party's stream (id, part). */
 SUF_MUST_USE enum suf_err deal_dpf(struct suf_run *, const struct suf_step *, enum suf_part, uint64_t first, size_t count, const uint64_t *alpha);
 SUF_MUST_USE enum suf_err deal_dpf_sign(struct suf_run *, const struct suf_step *, enum suf_part, uint64_t first, size_t count, const uint64_t *alpha, uint64_t *own0); /* dpf_gen_sign */

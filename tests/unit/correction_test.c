@@ -49,7 +49,7 @@ deal_again(struct suf_run *r, const struct suf_step *s, struct suf_sink *to[2])
 	assert_int_equal(suf_step_impl[s->op]->deal(r, s), SUF_OK);
 	other.id = 0;
 	for (int p = 0; p < 2; p++) {
-		assert_int_equal(suf_sink_flush(to[p]), SUF_OK);
+		assert_int_equal(suf_sinks_flush(&to[p], 1, 1), SUF_OK);
 		r->sink[p] = was[p];
 	}
 	r->aes_calls = calls;
@@ -68,7 +68,7 @@ __wrap_suf_step(struct suf_run *r, const struct suf_step *s)
 	const enum suf_err e = __real_suf_step(r, s);
 	bool same = true;
 	for (int p = 0; p < 2; p++) {
-		assert_int_equal(suf_sink_flush(r->sink[p]), SUF_OK);
+		assert_int_equal(suf_sinks_flush(&r->sink[p], 1, 1), SUF_OK);
 		const uint64_t bytes = suf_sink_bytes(r->sink[p]) - before[p];
 		same &= bytes == suf_sink_bytes(again[p]) && (!bytes || !memcmp(suf_sink_data(r->sink[p]) + before[p], suf_sink_data(again[p]), (size_t)bytes));
 		assert_int_equal(suf_sink_finish(again[p], false), SUF_OK);

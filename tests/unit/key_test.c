@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include "key.h"
+#include <fcntl.h>
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 #include <pthread.h>
@@ -136,7 +137,7 @@ static void write_pieces(struct suf_sink *s, const uint8_t *data)
 	for (int i = 0; i < PIECES; data += piece[i], i++) {
 		assert_int_equal(suf_sink_write(s, data, piece[i]), SUF_OK);
 		if (i % 3 == 0)
-			assert_int_equal(suf_sink_flush(s), SUF_OK);
+			assert_int_equal(suf_sinks_flush(&s, 1, 1), SUF_OK);
 	}
 	assert_int_equal(suf_sink_bytes(s), total());
 }
@@ -233,7 +234,7 @@ static void *pump(void *arg)
 {
 	struct pump *p = arg;
 	write_pieces(p->sink, p->data);
-	assert_int_equal(suf_sink_flush(p->sink), SUF_OK);
+	assert_int_equal(suf_sinks_flush(&p->sink, 1, 1), SUF_OK);
 	return NULL;
 }
 
@@ -259,12 +260,68 @@ static void pipes(void **state)
 	suf_source_close(r);
 	close(fd[0]);
 	assert_int_equal(suf_sink_write(p.sink, data, 3), SUF_OK);
-	assert_int_equal(suf_sink_flush(p.sink), SUF_EIO); /* and no SIGPIPE */
+	assert_int_equal(suf_sinks_flush(&p.sink, 1, 1), SUF_EIO); /* and no SIGPIPE */
 	assert_non_null(strstr(suf_sink_error(p.sink), "the reader of the key is gone"));
 	assert_int_equal(suf_sink_finish(p.sink, true), SUF_EIO);
 	close(fd[1]);
 	free(got);
 	free(data);
+}
+
+/* Both keys into pipes, a piece of each at a time. */
+struct pair_pump { struct suf_sink *sink[2]; const uint8_t *data; size_t bytes; };
+
+static void *pair_pump(void *arg)
+{
+	struct pair_pump *p = arg;
+	for (size_t at = 0; at < p->bytes; at += 1000) {
+		for (int k = 0; k < 2; k++)
+			assert_int_equal(suf_sink_write(p->sink[k], p->data + at, 1000), SUF_OK);
+		assert_int_equal(suf_sinks_flush(p->sink, 2, SUF_SINK_PIECE), SUF_OK);
+	}
+	assert_int_equal(suf_sinks_flush(p->sink, 2, 1), SUF_OK);
+	return NULL;
+}
+
+/* Whichever reader comes first, by almost a pipe, it gets its key though the other one does not read yet and its pipe is full. */
+static void readers_do_not_wait_for_each_other(void **state)
+{
+	enum { BYTES = 4000000, SPARE = 8192 };
+	uint8_t *data = malloc(BYTES), *got = malloc(BYTES);
+	char text[256];
+	(void)state;
+	fill(data, BYTES);
+	for (int first = 0; first < 2; first++) {
+		int fd[2][2];
+		struct pair_pump p = { .data = data, .bytes = BYTES };
+		struct suf_source *from[2];
+		pthread_t t;
+		for (int k = 0; k < 2; k++) {
+			assert_int_equal(pipe(fd[k]), 0);
+			assert_int_equal(suf_sink_fd(&p.sink[k], fd[k][1], text), SUF_OK);
+			assert_int_equal(suf_source_fd(&from[k], fd[k][0], text), SUF_OK);
+		}
+		pthread_create(&t, NULL, pair_pump, &p);
+		const size_t ahead = (size_t)fcntl(fd[0][1], F_GETPIPE_SZ) - SPARE;
+		for (size_t at = 0; at < BYTES; at += ahead) {
+			const size_t n = BYTES - at < ahead ? BYTES - at : ahead;
+			for (int k = 0; k < 2; k++) {
+				assert_int_equal(suf_source_read(from[first ^ k], got, n), SUF_OK);
+				assert_memory_equal(got, data + at, n);
+			}
+		}
+		pthread_join(t, NULL);
+		for (int k = 0; k < 2; k++) {
+			suf_source_close(from[k]);
+			assert_int_not_equal(fcntl(fd[k][1], F_GETFL) & O_NONBLOCK, 0);
+			assert_int_equal(suf_sink_finish(p.sink[k], true), SUF_OK);
+			assert_int_equal(fcntl(fd[k][1], F_GETFL) & O_NONBLOCK, 0);
+			close(fd[k][0]);
+			close(fd[k][1]);
+		}
+	}
+	free(data);
+	free(got);
 }
 
 static void *claim(void *arg)
@@ -305,6 +362,7 @@ int main(void)
 		cmocka_unit_test(header_comes_back), cmocka_unit_test(every_damaged_header_is_refused),
 		cmocka_unit_test(headers_of_newer_versions_are_refused), cmocka_unit_test(memory_and_null),
 		cmocka_unit_test(file_appears_whole_and_private), cmocka_unit_test(full_disk_is_named), cmocka_unit_test(pipes),
+		cmocka_unit_test(readers_do_not_wait_for_each_other),
 		cmocka_unit_test(a_key_is_claimed_once),
 	};
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);

@@ -291,7 +291,7 @@ run_protocol(struct harness *h)
 		fail_msg("dealer: %s", d->errmsg);
 	assert_int_equal(suf_chan_pair(pair), SUF_OK);
 	for (int p = 0; p < 2; p++) {
-		assert_int_equal(suf_sink_flush(d->sink[p]), SUF_OK);
+		assert_int_equal(suf_sinks_flush(&d->sink[p], 1, 1), SUF_OK);
 		h->key[p] = suf_sink_bytes(d->sink[p]);
 		arg[p] = (struct party_arg){ .h = h, .party = p, .chan = pair[p], .key = d->sink[p] };
 		assert_int_equal(pthread_create(&thread[p], NULL, party_thread, &arg[p]), 0);
