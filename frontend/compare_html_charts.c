@@ -85,8 +85,8 @@ class_text(const char *name)
 {
 	static const char *const text[][2] = {
 		{ "matmul", "products of matrices: linear layers, queries with keys, probabilities with values" },
-		{ "truncate", "numbers are whole numbers with a fixed binary point; after a product the surplus digits are cut off, which needs a comparison" },
-		{ "softmax", "the softmax of attention: a maximum, exponentials, a division" },
+		{ "truncate", "numbers are whole numbers with a fixed binary point; after a product the surplus digits are cut off, here where that is a step of its own" },
+		{ "softmax", "the softmax of attention: exponentials over their sum, of some gate sets also the maximum before" },
 		{ "gelu", "activation functions: GELU, SiLU, ReLU, tanh and others" },
 		{ "layernorm", "normalisations: LayerNorm and RMSNorm" },
 		{ "embedding", "secret words are looked up in a private table" },
