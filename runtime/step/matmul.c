@@ -87,39 +87,6 @@ accumulate(struct suf_run *r, const struct suf_step *s, const uint64_t *a, const
 	product_accumulate(r, s->mm, s->n, a, b, c, work);
 }
 
-/* Is B one weight in lines of an even number of words?  Then its mask is made a piece at a time, from whole blocks of the stream, while it is
- * multiplied, and is never in memory. */
-static bool
-mask_in_pieces(const struct suf_step *s)
-{
-	const struct suf_mm *m = s->mm;
-	const bool rows = m->sb[3] == 1 && m->sb[2] == m->cols, columns = m->sb[2] == 1 && m->sb[3] == m->inner;
-	return ref_is_weight(s->in[1]) && !s->rows && m->batch == 1 && m->a0 == 0 && m->b0 == 0 && s->nb == (uint64_t)m->inner * m->cols
-	    && ((rows && m->cols % 2 == 0) || (columns && m->inner % 2 == 0));
-}
-
-struct mask_of { struct suf_run *r; const struct suf_step *s; bool minus; };
-
-static void
-mask_words(void *arg, uint64_t first, size_t count, uint64_t *to)
-{
-	const struct mask_of *of = arg;
-	run_weight_mask(of->r, of->s->in[1], first, count, of->s->m, to);
-	for (size_t i = 0; of->minus && i < count; i++)
-		to[i] = 0 - to[i];
-}
-
-/* c += a [r_B] at the dealer (all of r_B); at a party c += a B_hat - a_hat [r_B] */
-static void
-accumulate_weight(struct suf_run *r, const struct suf_step *s, const uint64_t *a, const uint64_t *a_hat, uint64_t *c, void *work)
-{
-	const struct suf_mm *m = s->mm;
-	const struct gemm_dims dims = { m->rows, m->inner, m->cols, m->sa[2], m->sa[3], m->sb[2], m->sb[3], m->cols };
-	struct mask_of of = { r, s, a_hat != NULL };
-	const struct gemm_term term[] = { { .a = a_hat ? a_hat : a, .words = mask_words, .arg = &of }, { .a = a, .b = a_hat ? run_weight(r, s->in[1]) : NULL } };
-	gemm_u64(r->isa, s->n <= 52, &dims, term, a_hat ? 2 : 1, c, work);
-}
-
 static void
 reduce(uint64_t *c, uint64_t count, unsigned bits)
 {
@@ -162,14 +129,14 @@ matmul_deal(struct suf_run *r, const struct suf_step *s)
 	struct parts p;
 	if (!get_parts(r, s, &p))
 		return r->err;
-	const bool pieces = mask_in_pieces(s);
+	const bool pieces = product_in_pieces(s);
 	const uint64_t *ra = product_deal_mask(r, s, 0, PART_matmul_r_a, p.a);
 	const uint64_t *rb = ra && !pieces ? product_deal_mask(r, s, 1, PART_matmul_r_b, p.b) : NULL;
 	if (r->err)
 		return r->err;
 	memset(p.c, 0, (size_t)s->count * 8);
 	if (pieces)
-		accumulate_weight(r, s, ra, NULL, p.c, p.work);
+		product_accumulate_weight(r, s, ra, NULL, p.c, p.work);
 	else
 		accumulate(r, s, dense(s, ra, &p), rb, p.c, p.work);
 	reduce(p.c, s->count, s->n);
@@ -190,7 +157,7 @@ matmul_eval(struct suf_run *r, const struct suf_step *s)
 		return r->err;
 	const uint64_t *ah = product_value(r, s->in[0]), *bh = product_value(r, s->in[1]);
 	uint64_t *c = run_wire(r, s->out[0]);
-	const bool pieces = mask_in_pieces(s);
+	const bool pieces = product_in_pieces(s);
 	enum suf_err e = product_eval_mask(r, s, 0, PART_matmul_r_a, p.a);
 	if (!e && !pieces)
 		e = product_eval_mask(r, s, 1, PART_matmul_r_b, p.b);
@@ -203,7 +170,7 @@ matmul_eval(struct suf_run *r, const struct suf_step *s)
 	else if ((e = eval_corr(r, s, PART_matmul_r_ab, 0, (size_t)s->count, c)))
 		return e;
 	if (pieces)
-		accumulate_weight(r, s, p.a, ah, c, p.work);
+		product_accumulate_weight(r, s, p.a, ah, c, p.work);
 	else {
 		negate(p.b, s->nb, s->n);
 		accumulate(r, s, dense(s, ah, &p), p.b, c, p.work);

@@ -3,7 +3,7 @@
 #include "owned.h"
 #include "public.h"
 
-static const struct owned omul = { PART_omul_r_a, public_product, public_scratch };
+static const struct owned omul = { PART_omul_r_a, public_product, public_scratch, true };
 
 static enum suf_err omul_deal(struct suf_run *r, const struct suf_step *s) { return owned_deal(&omul, r, s); }
 static enum suf_err omul_eval(struct suf_run *r, const struct suf_step *s) { return owned_eval(&omul, r, s); }

@@ -20,7 +20,7 @@ scale(struct suf_run *r, const struct suf_step *s, const uint64_t *w, const uint
 
 static size_t no_bytes(const struct suf_step *s) { (void)s; return 0; }
 
-static const struct owned oscale = { PART_oscale_r_a, scale, no_bytes };
+static const struct owned oscale = { PART_oscale_r_a, scale, no_bytes, false };
 
 static enum suf_err oscale_deal(struct suf_run *r, const struct suf_step *s) { return owned_deal(&oscale, r, s); }
 static enum suf_err oscale_eval(struct suf_run *r, const struct suf_step *s) { return owned_eval(&oscale, r, s); }

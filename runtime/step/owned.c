@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * owned.c -- products with weights that party 0 knows (owned.h): dealer, parties and simulator of steps omul and oscale. */
 #include "owned.h"
+#include <string.h>
 
 /* [a: na][w: nb][c: count][work], each 64-byte aligned */
 struct parts { uint64_t *a, *w, *c; void *work; };
@@ -35,8 +36,13 @@ static void
 define_mask(const struct owned *o, struct suf_run *r, const struct suf_step *s, const struct parts *p)
 {
 	uint64_t *mask = run_mask(r, s->out[0]);
-	run_weight_mask(r, s->in[1], 0, (size_t)s->nb, s->n, p->w);
-	o->product(r, s, p->w, NULL, p->a, p->c, p->work);
+	if (o->pieces && product_in_pieces(s)) {
+		memset(p->c, 0, (size_t)s->count * 8);
+		product_accumulate_weight(r, s, p->a, NULL, p->c, p->work);
+	} else {
+		run_weight_mask(r, s->in[1], 0, (size_t)s->nb, s->n, p->w);
+		o->product(r, s, p->w, NULL, p->a, p->c, p->work);
+	}
 	deal_pad(r, s, 0, 0, (size_t)s->count, s->n, mask);
 	for (uint64_t i = 0; i < s->count; i++)
 		mask[i] = (mask[i] - p->c[i]) & ring_mask(s->n);

@@ -18,6 +18,7 @@ struct owned {
 	/* c = a w (+ bias; NULL: without) mod 2^n, all of it; work: scratch of `bytes` */
 	void (*product)(struct suf_run *, const struct suf_step *, const uint64_t *w, const uint64_t *bias, const uint64_t *a, uint64_t *c, void *work);
 	size_t (*bytes)(const struct suf_step *);
+	bool pieces;  /* the step is a product_in_pieces, if it is one: a r_W without r_W in memory */
 };
 size_t owned_scratch(const struct owned *, const struct suf_step *);
 SUF_MUST_USE enum suf_err owned_deal(const struct owned *, struct suf_run *, const struct suf_step *);

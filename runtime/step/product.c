@@ -67,3 +67,33 @@ product_accumulate(const struct suf_run *r, const struct suf_mm *m, unsigned bit
 		gemm_u64(r->isa, bits <= 52, &dims, &term, 1, c + (uint64_t)k * m->rows * m->cols, work);
 	}
 }
+
+bool
+product_in_pieces(const struct suf_step *s)
+{
+	const struct suf_mm *m = s->mm;
+	const bool rows = m->sb[3] == 1 && m->sb[2] == m->cols, columns = m->sb[2] == 1 && m->sb[3] == m->inner;
+	return ref_is_weight(s->in[1]) && !s->rows && m->batch == 1 && m->a0 == 0 && m->b0 == 0 && s->nb == (uint64_t)m->inner * m->cols
+	    && ((rows && m->cols % 2 == 0) || (columns && m->inner % 2 == 0));
+}
+
+struct mask_of { struct suf_run *r; const struct suf_step *s; bool minus; };
+
+static void
+mask_words(void *arg, uint64_t first, size_t count, uint64_t *to)
+{
+	const struct mask_of *of = arg;
+	run_weight_mask(of->r, of->s->in[1], first, count, of->s->m, to);
+	for (size_t i = 0; of->minus && i < count; i++)
+		to[i] = 0 - to[i];
+}
+
+void
+product_accumulate_weight(struct suf_run *r, const struct suf_step *s, const uint64_t *a, const uint64_t *a_hat, uint64_t *c, void *work)
+{
+	const struct suf_mm *m = s->mm;
+	const struct gemm_dims dims = { m->rows, m->inner, m->cols, m->sa[2], m->sa[3], m->sb[2], m->sb[3], m->cols };
+	struct mask_of of = { r, s, a_hat != NULL };
+	const struct gemm_term term[] = { { .a = a_hat ? a_hat : a, .words = mask_words, .arg = &of }, { .a = a, .b = a_hat ? run_weight(r, s->in[1]) : NULL } };
+	gemm_u64(r->isa, s->n <= 52, &dims, term, a_hat ? 2 : 1, c, work);
+}

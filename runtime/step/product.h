@@ -17,4 +17,9 @@ void product_sim_share0(struct suf_run *, const struct suf_step *, int k, enum s
 const uint64_t *product_value(struct suf_run *, struct suf_ref);
 /* c += a b for every matrix of the batch, right mod 2^bits; work: gemm_scratch() bytes, 64-byte aligned. */
 void product_accumulate(const struct suf_run *, const struct suf_mm *, unsigned bits, const uint64_t *a, const uint64_t *b, uint64_t *c, void *work);
+/* Is B one weight in lines of an even number of words?  Then its mask is made a piece at a time, from whole blocks of the stream, while it is
+ * multiplied, and is never in memory. */
+bool product_in_pieces(const struct suf_step *);
+/* Such a product, right mod 2^n.  a_hat NULL, dealer and simulator: c += a r_B; else, a party: c += a B_hat - a_hat [r_B]. */
+void product_accumulate_weight(struct suf_run *, const struct suf_step *, const uint64_t *a, const uint64_t *a_hat, uint64_t *c, void *work);
 #endif
