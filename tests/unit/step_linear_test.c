@@ -60,6 +60,45 @@ test_matmul(void **state)
 	}
 }
 
+/* A weight by rows or by columns, lines of even and of odd length, longer than a piece; one matrix, one for all and one for each of
+ * a batch: its mask is made in pieces or as a whole. */
+static void
+test_matmul_by_weight(void **state)
+{
+	static const struct { uint32_t batch, k, n; bool columns, shared; } layout[] = {
+		{ 1, 33, 38, false, false }, { 1, 33, 37, false, false }, { 1, 34, 37, true, false }, { 1, 33, 38, true, false }, { 1, 150, 300, false, false }, { 1, 300, 150, true, false },
+		{ 2, 34, 38, false, false }, { 3, 33, 38, true, false }, { 2, 34, 38, false, true },
+	};
+	(void)state;
+	for (size_t l = 0; l < sizeof layout / sizeof *layout; l++)
+		for (int k = 0; k < NRINGS; k++) {
+			const uint32_t M = 5, B = layout[l].batch, W = layout[l].shared ? 1 : B, K = layout[l].k, N = layout[l].n;
+			const unsigned n = rings[k];
+			const bool columns = layout[l].columns;
+			struct harness h;
+			uint64_t *a = harness_ring(B * M * K, n), *w = harness_ring(W * K * N, n);
+			harness_init(&h);
+			struct suf_ref ia = harness_input(&h, B * M * K, n, a), iw = harness_weight(&h, W * K * N, n, w), o = harness_wire(&h, B * M * N);
+			harness_round(&h);
+			struct suf_mm mm = { .batch = B, .bh = B, .rows = M, .inner = K, .cols = N, .sa = { 0, M * K, K, 1 }, .sb = { 0, W > 1 ? K * N : 0, columns ? 1 : N, columns ? K : 1 } };
+			harness_step(&h, (struct suf_step){ .op = SUF_matmul, .count = B * M * N, .na = B * M * K, .nb = W * K * N, .n = (uint8_t)n, .m = (uint8_t)n,
+				.weight_b = 1, .mm = &mm, .in = { ia, iw, { SUF_NONE, 0 } }, .out = { o } });
+			harness_open(&h, o, B * M * N, n);
+			harness_round(&h);
+			harness_output(&h, o, B * M * N, n);
+			harness_run(&h);
+			for (uint32_t at = 0; at < B * M * N; at++) {
+				const uint32_t b = at / (M * N), i = at / N % M, j = at % N;
+				uint64_t want = 0;
+				for (uint32_t t = 0; t < K; t++)
+					want += a[(b * M + i) * K + t] * w[b % W * K * N + (columns ? j * K + t : t * N + j)];
+				assert_int_equal(h.out_party[1][0][at], want & ring_mask(n));
+			}
+			harness_free(&h);
+			free(a); free(w);
+		}
+}
+
 static void
 test_mul_and_sqsum(void **state)
 {
@@ -221,7 +260,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_matmul), cmocka_unit_test(test_mul_and_sqsum), cmocka_unit_test(test_select),
+		cmocka_unit_test(test_matmul), cmocka_unit_test(test_matmul_by_weight), cmocka_unit_test(test_mul_and_sqsum), cmocka_unit_test(test_select),
 		cmocka_unit_test(test_define_last_chain), cmocka_unit_test(test_local),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
