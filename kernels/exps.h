@@ -64,6 +64,10 @@ suf_exps_entry(struct suf_exp base, int scale, struct suf_exps_low low)
 	const int shift = 190 - base.exp - scale;
 	if (shift > 192)
 		return (struct suf_wide){ { 0, 0, 0 } };  /* less than half a unit */
+	if (shift > 64) {                                 /* the usual case: two words are enough */
+		const unsigned __int128 u = ((b >> (shift - 65)) + 1) >> 1;
+		return (struct suf_wide){ { (uint64_t)u, (uint64_t)(u >> 64), 0 } };
+	}
 	return shift > 0 ? suf_wide_shr(suf_wide_inc(suf_wide_shr(v, (unsigned)shift - 1)), 1) : suf_wide_shl(v, (unsigned)-shift);
 }
 

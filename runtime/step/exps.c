@@ -52,15 +52,18 @@ entries_of(const struct suf_step *s, const struct bases *base, const uint64_t *r
 {
 	const unsigned low = cell_bits(s);
 	const int scale = entry_scale(s);
+	struct suf_exps_low f[SUF_BLOCK];
+	for (uint64_t e = 0; e < k; e++)                 /* on its own: the processor overlaps these long chains */
+		f[e] = suf_exps_low(r[e] & ring_mask(low), (unsigned)s->ca);
 	for (uint64_t e = 0; e < k; e++, t += (uint64_t)limbs << b) {
-		const struct suf_exps_low f = suf_exps_low(r[e] & ring_mask(low), (unsigned)s->ca);
 		for (unsigned i = 0; i >> b == 0; i++) {
-			const struct suf_wide v = suf_exps_entry(base->cell[i], scale, f);
+			const struct suf_wide v = suf_exps_entry(base->cell[i], scale, f[e]);
 			for (unsigned j = 0; j < limbs; j++)
 				t[i * limbs + j] = v.w[j];
 		}
 		suf_exps_turn(t, limbs, b, r[e] >> low);
 	}
+	prg_wipe(f, sizeof f);
 }
 
 /* Entries of k elements, not reduced to their bits. */
