@@ -144,7 +144,7 @@ output_deal(struct suf_run *r, const struct suf_step *s)
 	uint8_t *buf = r->key_buf;
 	for (uint64_t at = 0; at < s->count; at += SUF_BLOCK) {
 		size_t k = s->count - at < SUF_BLOCK ? (size_t)(s->count - at) : SUF_BLOCK;
-		run_pack(r, buf, mask + at, k, s->n);
+		pack_bits(r->isa, buf, mask + at, k, s->n);
 		size_t bytes = (k * s->n + 7) / 8;
 		for (int p = 0; p < 3; p++) {
 			bool wants = p == 2 ? r->outside_client
@@ -176,7 +176,7 @@ output_eval(struct suf_run *r, const struct suf_step *s)
 		size_t n = s->count - at < SUF_BLOCK ? (size_t)(s->count - at) : SUF_BLOCK;
 		if (suf_source_read(r->key, r->key_buf, (n * s->n + 7) / 8))
 			return run_fail(r, SUF_EPROTO, "%s", suf_source_error(r->key));
-		run_unpack(r, mask, r->key_buf, n, s->n);
+		unpack_bits(r->isa, mask, r->key_buf, n, s->n);
 		for (size_t i = 0; to && i < n; i++)
 			to[at + i] = (x[at + i] - mask[i]) & ring_mask(s->n);
 	}
@@ -220,7 +220,7 @@ put_message(struct suf_run *r)
 			size_t n = s->count - i < SUF_BLOCK ? (size_t)(s->count - i) : SUF_BLOCK;
 			for (size_t j = 0; j < n; j++)
 				top[j] = s->op == SUF_open ? open_top_bits(s, r->party, z[i + j]) : z[i + j];
-			run_pack(r, at, top, n, s->m);
+			pack_bits(r->isa, at, top, n, s->m);
 			at += (n * s->m + 7) / 8;
 		}
 	}
@@ -262,7 +262,7 @@ get_message(struct suf_run *r)
 		for (uint64_t i = 0; i < s->count && (sent || closed || s->offline); i += SUF_BLOCK) {
 			size_t n = s->count - i < SUF_BLOCK ? (size_t)(s->count - i) : SUF_BLOCK;
 			if (sent) {
-				run_unpack(r, theirs, at, n, s->m);
+				unpack_bits(r->isa, theirs, at, n, s->m);
 				at += (n * s->m + 7) / 8;
 			}
 			if (s->op == SUF_open && !closed)

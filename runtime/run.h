@@ -17,6 +17,7 @@
 #include "gemm.h"
 #include "dpf.h"
 #include "key.h"
+#include "pack.h"
 
 enum run_mode { RUN_PLAN, RUN_DEAL, RUN_PARTY, RUN_SIM };
 
@@ -143,10 +144,6 @@ void sim_weight_mask(struct suf_run *, struct suf_ref, int party, size_t count, 
 /* Words [first, first + count) of a stream, mod 2^bits; counted in aes_calls. */
 void run_stream(struct suf_run *, const struct prg_stream_key *, uint32_t id, uint32_t tag, uint64_t first, size_t count, unsigned bits, uint64_t *out);
 void *run_scratch(struct suf_run *, size_t bytes);         /* 64-byte aligned, valid until the step ends; one call per step. NULL: error is set */
-
-/* Words of `bits` bits to bytes and back: by the program's own function for this width if it has one. */
-void run_pack(const struct suf_run *, uint8_t *to, const uint64_t *from, size_t count, unsigned bits);
-void run_unpack(const struct suf_run *, uint64_t *to, const uint8_t *from, size_t count, unsigned bits);
 
 /* Corrections.  Elements [first, first+count) of a part, first a multiple of
  * SUF_BLOCK, any count (worked off in blocks).  Blocks alternate: even blocks correct party 1,
