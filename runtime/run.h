@@ -170,14 +170,8 @@ void eval_pad(struct suf_run *, const struct suf_step *, int output, uint64_t fi
 void deal_pad(struct suf_run *, const struct suf_step *, int output, uint64_t first, size_t count, unsigned bits, uint64_t *mask);
 void party_pad(struct suf_run *, int party, uint32_t id, int output, uint64_t first, size_t count, unsigned bits, uint64_t *pad); /* one party's pad, e.g. as mask share */
 
-/* What a party sends of its share z in step open. */
-static inline uint64_t
-open_top_bits(const struct suf_step *s, int party, uint64_t z)
-{
-	if (s->round_half && party == 0 && s->s)
-		z = (z + (1ull << (s->s - 1))) & ring_mask(s->n);
-	return (z >> s->s) & ring_mask(s->m);
-}
+/* What a party sends of its shares z in step open. */
+void open_top(const struct suf_step *, int party, size_t count, const uint64_t *z, uint64_t *top);
 
 /* ahead.c: before the body runs online, party 1 makes and sends its offline messages, party 0 takes them; both keep them.  Counted in
  * offline_ms and in the bytes of the channel alone. */
