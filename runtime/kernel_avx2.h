@@ -83,11 +83,10 @@ static inline __attribute__((always_inline)) TARGET __m256i eight_places(unsigne
 static inline __attribute__((always_inline)) TARGET void put_four(uint8_t *to, const size_t *place, __m256i v)
 {
 	const __m128i low = _mm256_castsi256_si128(v), high = _mm256_extracti128_si256(v, 1);
+	const long long word[4] = { _mm_cvtsi128_si64(low), _mm_extract_epi64(low, 1), _mm_cvtsi128_si64(high), _mm_extract_epi64(high, 1) };
 
-	_mm_storel_epi64((__m128i *)(void *)(to + place[0]), low); /* upwards: each takes all from its first byte on */
-	_mm_storeh_pd((double *)(void *)(to + place[1]), _mm_castsi128_pd(low));
-	_mm_storel_epi64((__m128i *)(void *)(to + place[2]), high);
-	_mm_storeh_pd((double *)(void *)(to + place[3]), _mm_castsi128_pd(high));
+	for (unsigned k = 0; k < 4; k++) /* upwards: each takes all from its first byte on */
+		memcpy(to + place[k], &word[k], sizeof word[k]);
 }
 
 static inline __attribute__((always_inline)) TARGET __m256i get_four(const uint8_t *from, const size_t *place)
