@@ -84,44 +84,6 @@ emit_head(struct c_file *c)
 	     "frac", emit_number(e, c->names.frac), NULL);
 }
 
-/* Widths that are packed: key parts, messages, weights. */
-static void
-packed_widths(const struct prog *p, bool used[65])
-{
-	memset(used, 0, 65 * sizeof *used);
-	for (const struct node *n = p->first; n; n = n->next) {
-		const struct suf_step *s = n->step;
-		for (enum suf_part part = 0; part < SUF_NPART; part++)
-			if (suf_part_desc[part].step == s->op && suf_part_desc[part].kind != KIND_DPF && suf_part_count(part, s)) {
-				const unsigned bits = suf_part_bits(part, s), limbs = suf_limbs(bits);
-				used[bits - 64 * (limbs - 1)] = true;
-				used[64] |= limbs > 1;
-			}
-		if (s->op == SUF_open || s->op == SUF_input || s->op == SUF_output)
-			used[s->op == SUF_output ? s->n : s->m] = true;
-	}
-	used[0] = false;
-}
-
-static const char *
-width_name(struct c_file *c, int bits)
-{
-	return emit_number(&c->e, bits);
-}
-
-static void
-emit_packing(struct c_file *c, const bool used[65])
-{
-	for (int b = 1; b <= 64; b++)
-		if (used[b])
-			emit(&c->e, "SUF_PACK_WIDTH($b)\n", "b", width_name(c, b), NULL);
-	emit(&c->e, "static const struct suf_pack pack[] = {\n", NULL);
-	for (int b = 1; b <= 64; b++)
-		if (used[b])
-			emit(&c->e, "\t{ $b, suf_pack_$b, suf_unpack_$b },\n", "b", width_name(c, b), NULL);
-	emit(&c->e, "};\n\n", NULL);
-}
-
 static void
 emit_table_heads(struct c_file *c)
 {
@@ -323,8 +285,7 @@ emit_program(struct c_file *c)
 	     "gates", emit_string(e, gates_label(c->p)), "weights", emit_string(e, weights_label(c->p->weights)), NULL);
 	for (int k = 0; k < 32; k++)
 		fprintf(e->to, "%s0x%02x,", k % 16 ? " " : "\n\t\t", c->job->hash[k]);
-	emit(e, "\n\t},\n\t.wire_elems = $wire, .output_to = $to, .nrounds = $rounds,\n\t$in,\n\t$out,\n\t$weight,\n"
-	        "\t.pack = pack, .npack = sizeof pack / sizeof pack[0], .body = body,\n};\n",
+	emit(e, "\n\t},\n\t.wire_elems = $wire, .output_to = $to, .nrounds = $rounds,\n\t$in,\n\t$out,\n\t$weight,\n\t.body = body,\n};\n",
 	     "wire", emit_number(e, (int64_t)c->p->wire_elems), "to", emit_number(e, c->p->opt ? c->p->opt->output_to : 1),
 	     "rounds", emit_number(e, c->p->nrounds), "in", count_of(c, "input", b.nin), "out", count_of(c, "output", b.nout),
 	     "weight", count_of(c, "weight", b.nweight), NULL);
@@ -388,7 +349,6 @@ bool
 emit_c(struct prog *p, struct emit_job *job)
 {
 	struct c_file c = { .e = { .arena = p->arena }, .p = p, .job = job, .tables = ir_collect_tables(p) };
-	bool widths[65];
 	const char *tmp = arena_printf(p->arena, "%s.tmp", job->path);
 	if (p->stage != STAGE_SCHED || !p->nrounds)
 		BUG("emitting a program that is not scheduled");
@@ -402,8 +362,6 @@ emit_c(struct prog *p, struct emit_job *job)
 	if (!begin(&c, tmp, job->path))
 		return false;
 	emit_head(&c);
-	packed_widths(p, widths);
-	emit_packing(&c, widths);
 	emit_table_heads(&c);
 	emit_body(&c);
 	emit_program(&c);

@@ -74,18 +74,6 @@ double step_elements(const struct suf_step *s)
 	return count > na ? count : na;
 }
 
-/* ---- packing as an emitted program has it ------------------------------------------ */
-
-SUF_PACK_WIDTH(1)
-SUF_PACK_WIDTH(12)
-SUF_PACK_WIDTH(38)
-SUF_PACK_WIDTH(50)
-SUF_PACK_WIDTH(64)
-static const struct suf_pack packs[] = {
-	{ 1, suf_pack_1, suf_unpack_1 }, { 12, suf_pack_12, suf_unpack_12 }, { 38, suf_pack_38, suf_unpack_38 },
-	{ 50, suf_pack_50, suf_unpack_50 }, { 64, suf_pack_64, suf_unpack_64 },
-};
-
 /* ---- one step ----------------------------------------------------------------------- */
 
 /* Random operands: masked values and opened bits at a party, masks at the dealer. */
@@ -395,18 +383,18 @@ static void kernels(struct machine *m, uint64_t *word, uint8_t *packed)
 	struct prg_seed seed = { { 1, 2, 3 } };
 	struct prg_stream_key key;
 	double ns[3][REPS];
-	volatile unsigned any = BITS;    /* a message's width is not known when it is compiled */
+	const enum suf_isa isa = suf_cpu_best();
 	prg_stream_init(&key, &seed);
 	for (int k = 0; k < REPS; k++) {
 		double t[4];
 		t[0] = machine_cpu_ns();
-		prg_stream(suf_cpu_best(), &key, 1, 1, 0, MANY, BITS, word);
+		prg_stream(isa, &key, 1, 1, 0, MANY, BITS, word);
 		t[1] = machine_cpu_ns();
 		for (size_t i = 0; i < MANY; i += SUF_BLOCK)
-			suf_pack_bits(packed + i * 8, word + i, SUF_BLOCK, any);
+			pack_bits(isa, packed + i * 8, word + i, SUF_BLOCK, BITS);
 		t[2] = machine_cpu_ns();
 		for (size_t i = 0; i < MANY; i += SUF_BLOCK)
-			suf_unpack_bits(word + i, packed + i * 8, SUF_BLOCK, any);
+			unpack_bits(isa, word + i, packed + i * 8, SUF_BLOCK, BITS);
 		t[3] = machine_cpu_ns();
 		for (int i = 0; i < 3; i++)
 			ns[i][k] = t[i + 1] - t[i];
@@ -453,8 +441,7 @@ bool machine_measure_steps(struct machine *m, char *text)
 	uint64_t *word = calloc(MANY, sizeof *word);
 	uint8_t *packed = calloc(MANY, 8);
 	l.t.number = calloc(NUMBERS, sizeof *l.t.number);
-	l.t.prog = (struct suf_program){ .name = "calibration", .gates = "none", .weights = "masked", .wire_elems = WIRES, .output_to = 1,
-	                                 .pack = packs, .npack = sizeof packs / sizeof packs[0], .body = body };
+	l.t.prog = (struct suf_program){ .name = "calibration", .gates = "none", .weights = "masked", .wire_elems = WIRES, .output_to = 1, .body = body };
 	bool ok = l.key && word && packed && l.t.number && !prg_os_random(l.key, BIG_RUN) && !prg_os_random(l.t.number, NUMBERS * sizeof *l.t.number);
 	snprintf(text, 256, "no memory or no random numbers for the measurements");
 	if (ok) {

@@ -21,9 +21,8 @@ ahead_put(struct suf_run *r, const struct suf_step *s)
 		const size_t n = s->count - i < SUF_BLOCK ? (size_t)(s->count - i) : SUF_BLOCK, bytes = (n * s->m + 7) / 8;
 		if (r->ahead_at + bytes > r->plan.total.offline)
 			return run_fail(r, SUF_EPROTO, "more offline messages than were planned");
-		for (size_t j = 0; j < n; j++)
-			top[j] = open_top_bits(s, 1, z[i + j]);
-		run_pack(r, r->ahead + r->ahead_at, top, n, s->m);
+		open_top(s, 1, n, z + i, top);
+		pack_bits(r->isa, r->ahead + r->ahead_at, top, n, s->m);
 		r->ahead_at += bytes;
 	}
 	return SUF_OK;
@@ -32,7 +31,7 @@ ahead_put(struct suf_run *r, const struct suf_step *s)
 void
 ahead_get(struct suf_run *r, const struct suf_step *s, size_t count, uint64_t *top)
 {
-	run_unpack(r, top, r->ahead + r->ahead_at, count, s->m);
+	unpack_bits(r->isa, top, r->ahead + r->ahead_at, count, s->m);
 	r->ahead_at += (count * s->m + 7) / 8;
 }
 

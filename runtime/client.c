@@ -122,13 +122,14 @@ static enum suf_err unmask_output(struct suf_source *s, const struct suf_tensor 
 {
 	uint8_t packed[SUF_BLOCK * 8];
 	uint64_t mask[SUF_BLOCK], n = wire_elems(t);
+	const enum suf_isa isa = suf_cpu_best();
 	enum suf_err err = SUF_OK;
 	for (uint64_t at = 0; at < n && !err; at += SUF_BLOCK) {
 		size_t k = n - at < SUF_BLOCK ? (size_t)(n - at) : SUF_BLOCK;
 		err = suf_source_read(s, packed, (k * t->bits + 7) / 8);
 		if (err)
 			return text_fail(text, err, "%s", suf_source_error(s));
-		suf_unpack_bits(mask, packed, k, t->bits);
+		unpack_bits(isa, mask, packed, k, t->bits);
 		for (size_t i = 0; i < k; i++)
 			y[at + i] = (y[at + i] - mask[i]) & ring_mask(t->bits);
 	}

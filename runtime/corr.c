@@ -19,28 +19,6 @@ part_tag(enum suf_part part)
 	return TAG_PART + (uint32_t)(part - first);
 }
 
-void
-run_pack(const struct suf_run *r, uint8_t *to, const uint64_t *from, size_t count, unsigned bits)
-{
-	for (uint32_t i = 0; i < r->prog->npack; i++)
-		if (r->prog->pack[i].bits == bits) {
-			r->prog->pack[i].pack(to, from, count);
-			return;
-		}
-	suf_pack_bits(to, from, count, bits);
-}
-
-void
-run_unpack(const struct suf_run *r, uint64_t *to, const uint8_t *from, size_t count, unsigned bits)
-{
-	for (uint32_t i = 0; i < r->prog->npack; i++)
-		if (r->prog->pack[i].bits == bits) {
-			r->prog->pack[i].unpack(to, from, count);
-			return;
-		}
-	suf_unpack_bits(to, from, count, bits);
-}
-
 static enum suf_err
 sink_put(struct suf_run *r, struct suf_sink *sink, const void *data, size_t bytes)
 {
@@ -93,7 +71,7 @@ deal_corr_known(struct suf_run *r, const struct suf_step *s, enum suf_part part,
 		for (size_t i = 0; u && i < k; i++)
 			u[at + i] = c[i];
 		sub_pad(c, v + at, c, k, bits, xored);
-		run_pack(r, r->key_buf, c, k, bits);
+		pack_bits(r->isa, r->key_buf, c, k, bits);
 		enum suf_err e = sink_put(r, r->sink[to], r->key_buf, (k * bits + 7) / 8);
 		if (e)
 			return e;
@@ -114,7 +92,7 @@ eval_corr(struct suf_run *r, const struct suf_step *s, enum suf_part part, uint6
 		enum suf_err e = key_get(r, r->key_buf, (k * bits + 7) / 8);
 		if (e)
 			return e;
-		run_unpack(r, share + at, r->key_buf, k, bits);
+		unpack_bits(r->isa, share + at, r->key_buf, k, bits);
 	}
 	return SUF_OK;
 }
@@ -169,9 +147,9 @@ pack_wide(const struct suf_run *r, uint8_t *key, uint64_t *v, size_t count, unsi
 		for (size_t i = 0; out && i < count; i++)
 			one[i] = v[i * limbs + j];
 		if (out)
-			run_pack(r, key, one, count, n);
+			pack_bits(r->isa, key, one, count, n);
 		else
-			run_unpack(r, one, key, count, n);
+			unpack_bits(r->isa, one, key, count, n);
 		for (size_t i = 0; !out && i < count; i++)
 			v[i * limbs + j] = one[i];
 		key += (count * n + 7) / 8;

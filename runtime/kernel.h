@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * kernel.h -- inside prg.c, dpf.c and step/cells.c: one table of functions for each
+ * kernel.h -- inside prg.c, dpf.c, pack.c and step/cells.c: one table of functions for each
  * instruction set.  All tables give the same bytes; kernel_portable.c is the
- * reference.  None branches on, or indexes memory by, a seed, a control bit or a special
- * point.  `x` of the evaluations is public.
+ * reference.  None branches on, or indexes memory by, a seed, a control bit, a special
+ * point or a packed value.  `x` of the evaluations is public.
  */
 #ifndef SUF_KERNEL_H
 #define SUF_KERNEL_H
@@ -32,6 +32,9 @@ struct kernel {
 	uint64_t (*dot16)(const struct block *leaf, size_t stride, size_t blocks, const uint16_t *t);
 	uint64_t (*dot32)(const struct block *leaf, size_t stride, size_t blocks, const uint32_t *t);
 	unsigned group;
+	/* as in pack.h, bits < 64 */
+	void (*pack)(uint8_t *to, const uint64_t *from, size_t count, unsigned bits);
+	void (*unpack)(uint64_t *to, const uint8_t *from, size_t count, unsigned bits);
 };
 extern const struct kernel kernel_portable;
 #if defined(__x86_64__)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What kernel_aesni.c and kernel_vaes256.c share: products of leaf bits with table entries of 64, 16 and 32 bits. */
+ * What kernel_aesni.c and kernel_vaes256.c share: products of leaf bits with table entries of 64, 16 and 32 bits; packing. */
 #include <immintrin.h>
+#include <string.h>
 
 static inline __attribute__((always_inline)) TARGET uint64_t dot_words(struct block w, const int64_t *t)
 {
@@ -64,3 +65,69 @@ static inline __attribute__((always_inline)) TARGET uint64_t dot_word(const stru
 	}
 	return sum_lanes(_mm256_add_epi32(sum[0], sum[1]));
 }
+
+/* ---- packing: four elements in a vector, eight before the bits repeat ---------------------------------- */
+
+/* The byte where each of eight begins, and of four the bit in it. */
+static inline __attribute__((always_inline)) TARGET __m256i eight_places(unsigned bits, unsigned half, size_t place[8])
+{
+	uint64_t shift[4];
+
+	for (unsigned k = 0; k < 4; k++) {
+		place[4 * half + k] = (4 * half + k) * bits >> 3;
+		shift[k] = (4 * half + k) * bits & 7;
+	}
+	return _mm256_loadu_si256((const __m256i *)shift);
+}
+
+static inline __attribute__((always_inline)) TARGET void put_four(uint8_t *to, const size_t *place, __m256i v)
+{
+	const __m128i low = _mm256_castsi256_si128(v), high = _mm256_extracti128_si256(v, 1);
+	const long long word[4] = { _mm_cvtsi128_si64(low), _mm_extract_epi64(low, 1), _mm_cvtsi128_si64(high), _mm_extract_epi64(high, 1) };
+
+	for (unsigned k = 0; k < 4; k++) /* upwards: each takes all from its first byte on */
+		memcpy(to + place[k], &word[k], sizeof word[k]);
+}
+
+static inline __attribute__((always_inline)) TARGET __m256i get_four(const uint8_t *from, const size_t *place)
+{
+	uint64_t word[4];
+
+	for (unsigned k = 0; k < 4; k++)
+		memcpy(&word[k], from + place[k], sizeof word[k]);
+	return _mm256_set_epi64x((long long)word[3], (long long)word[2], (long long)word[1], (long long)word[0]);
+}
+
+/* As pack_run; the first of eight begins with a byte, so whatever is before it has no bit there. */
+static inline __attribute__((always_inline)) TARGET void pack_eights(uint8_t *to, const uint64_t *from, size_t count, unsigned bits)
+{
+	size_t place[8];
+	const __m256i left[2] = { eight_places(bits, 0, place), eight_places(bits, 1, place) }, all = _mm256_set1_epi64x(bits);
+	const __m256i right[2] = { _mm256_sub_epi64(all, left[0]), _mm256_sub_epi64(all, left[1]) };
+
+	for (size_t i = 0; i < count; i += 8, from += 8, to += bits) {
+		const __m256i a = _mm256_loadu_si256((const __m256i *)from), b = _mm256_loadu_si256((const __m256i *)(from + 4));
+		const __m256i before_a = _mm256_permute4x64_epi64(a, 0x93), before_b = _mm256_loadu_si256((const __m256i *)(from + 3));
+		put_four(to, place, _mm256_or_si256(_mm256_sllv_epi64(a, left[0]), _mm256_srlv_epi64(before_a, right[0])));
+		put_four(to, place + 4, _mm256_or_si256(_mm256_sllv_epi64(b, left[1]), _mm256_srlv_epi64(before_b, right[1])));
+	}
+}
+
+/* As unpack_run. */
+static inline __attribute__((always_inline)) TARGET void unpack_eights(uint64_t *to, const uint8_t *from, size_t count, unsigned bits, bool wide)
+{
+	size_t place[8];
+	const __m256i shift[2] = { eight_places(bits, 0, place), eight_places(bits, 1, place) };
+	const __m256i keep = _mm256_set1_epi64x((long long)(~0ull >> (64 - bits))), byte = _mm256_set1_epi64x(8);
+
+	for (size_t i = 0; i < count; i += 8, from += bits, to += 8)
+		for (unsigned half = 0; half < 2; half++) {
+			__m256i v = _mm256_srlv_epi64(get_four(from, place + 4 * half), shift[half]);
+			if (wide)
+				v = _mm256_or_si256(v, _mm256_sllv_epi64(get_four(from + 1, place + 4 * half), _mm256_sub_epi64(byte, shift[half])));
+			_mm256_storeu_si256((__m256i *)(to + 4 * half), _mm256_and_si256(v, keep));
+		}
+}
+#define PACK_EARLY pack_eights
+#define UNPACK_EARLY unpack_eights
+#include "kernel_pack.h"

@@ -3,7 +3,8 @@
 #include "kernel.h"
 #if defined(__x86_64__)
 #include <immintrin.h>
-#define TARGET __attribute__((target("avx2,bmi2,popcnt,aes,vaes,avx512f,avx512dq,avx512bw,avx512vl")))
+#include <string.h>
+#define TARGET __attribute__((target("avx2,bmi2,popcnt,aes,vaes,avx512f,avx512dq,avx512bw,avx512vl,avx512vbmi")))
 #define NAME(x) x##_avx512
 #define W 4
 #define V __m512i
@@ -85,6 +86,118 @@ static inline __attribute__((always_inline)) TARGET uint64_t dot_word(const stru
 		}
 	}
 	return sum_lanes(_mm512_add_epi32(lo, hi));
+}
+
+/* ---- packing: eight elements, which are `bits` bytes, in one vector ------------------------------------ */
+
+/* The bit where each of the eight begins. */
+static inline __attribute__((always_inline)) TARGET __m512i first_bits(unsigned bits)
+{
+	return _mm512_mullo_epi64(_mm512_set_epi64(7, 6, 5, 4, 3, 2, 1, 0), _mm512_set1_epi64(bits));
+}
+
+/* Groups of eight that may be loaded or stored with 64 bytes. */
+static inline size_t whole_vectors(size_t bytes, unsigned bits)
+{
+	return bytes < 64 ? 0 : (bytes - 64) / bits + 1;
+}
+
+static inline __mmask8 first_words(size_t n) { return (__mmask8)(n < 8 ? (1u << n) - 1 : 0xff); }
+static inline __mmask64 first_bytes(size_t n) { return n < 64 ? (1ull << n) - 1 : ~0ull; }
+
+/* Less than a byte each: their low bytes, and of these the bits. */
+TARGET static void pack_narrow(uint8_t *to, const uint64_t *from, size_t count, unsigned bits)
+{
+	const uint64_t keep = 0x0101010101010101 * ((1ull << bits) - 1);
+	size_t bytes = (count * bits + 7) / 8;
+
+	for (; count >= 8 && bytes >= 8; count -= 8, bytes -= bits, from += 8, to += bits) {
+		const uint64_t word = _pext_u64((uint64_t)_mm_cvtsi128_si64(_mm512_cvtepi64_epi8(V_LOAD(from))), keep);
+		memcpy(to, &word, sizeof word);
+	}
+	for (; count; from += 8, to += bits) {
+		const size_t n = count < 8 ? count : 8, size = bytes < bits ? bytes : bits;
+		const __m512i v = _mm512_maskz_loadu_epi64(first_words(n), from);
+		const uint64_t word = _pext_u64((uint64_t)_mm_cvtsi128_si64(_mm512_cvtepi64_epi8(v)), keep);
+		memcpy(to, &word, size);
+		count -= n;
+		bytes -= size;
+	}
+}
+
+struct packing { __m512i left, right, place; };
+
+/* An element brings to the byte where it begins the last bits of the one before it, and what that one had beyond 64 bits: so every
+ * byte is in one word.  place: which of the 64 it is. */
+static inline __attribute__((always_inline)) TARGET __m512i pack_group(const struct packing *p, __m512i v)
+{
+	const __m512i before = _mm512_alignr_epi64(v, _mm512_setzero_si512(), 7);
+
+	return _mm512_permutexvar_epi8(p->place, _mm512_or_si512(_mm512_sllv_epi64(v, p->left), _mm512_srlv_epi64(before, p->right)));
+}
+
+TARGET static void pack_words(uint8_t *to, const uint64_t *from, size_t count, unsigned bits)
+{
+	const __m512i left = _mm512_and_si512(first_bits(bits), _mm512_set1_epi64(7));
+	size_t bytes = (count * bits + 7) / 8;
+	uint8_t place[64];
+
+	if (bits < 8) {
+		pack_narrow(to, from, count, bits);
+		return;
+	}
+	for (uint64_t j = 0; j < 8; j++) { /* upwards: each takes all from its first byte on */
+		const uint64_t word = 0x0706050403020100 + j * 0x0808080808080808;
+		memcpy(place + (j * bits >> 3), &word, sizeof word);
+	}
+	const struct packing p = { left, _mm512_sub_epi64(_mm512_set1_epi64(bits), left), V_LOAD(place) };
+	for (size_t k = whole_vectors(bytes, bits); k > 0; k--, count -= 8, bytes -= bits, from += 8, to += bits)
+		V_STORE(to, pack_group(&p, V_LOAD(from)));
+	for (; count; from += 8, to += bits) {
+		const size_t n = count < 8 ? count : 8, size = bytes < bits ? bytes : bits;
+		_mm512_mask_storeu_epi8(to, first_bytes(size), pack_group(&p, _mm512_maskz_loadu_epi64(first_words(n), from)));
+		count -= n;
+		bytes -= size;
+	}
+}
+
+struct unpacking { __m512i place, shift, ninth, keep; };
+
+/* wide: an element may go on in a ninth byte.  Where it does not, `ninth` may be any byte: it is shifted beyond `keep`. */
+static inline __attribute__((always_inline)) TARGET __m512i unpack_group(const struct unpacking *p, __m512i v, bool wide)
+{
+	__m512i x = _mm512_srlv_epi64(_mm512_permutexvar_epi8(p->place, v), p->shift);
+
+	if (wide)
+		x = _mm512_or_si512(x, _mm512_sllv_epi64(_mm512_maskz_permutexvar_epi8(0x0101010101010101, p->ninth, v),
+							 _mm512_sub_epi64(_mm512_set1_epi64(64), p->shift)));
+	return _mm512_and_si512(x, p->keep);
+}
+
+static inline __attribute__((always_inline)) TARGET void unpack_run(uint64_t *to, const uint8_t *from, size_t count, unsigned bits, bool wide)
+{
+	const __m512i first = first_bits(bits), byte = _mm512_srli_epi64(first, 3);
+	const __m512i place = _mm512_add_epi8(_mm512_mullo_epi64(byte, _mm512_set1_epi64(0x0101010101010101)), _mm512_set1_epi64(0x0706050403020100));
+	const struct unpacking p = { place, _mm512_and_si512(first, _mm512_set1_epi64(7)), _mm512_add_epi64(byte, _mm512_set1_epi64(8)),
+				     _mm512_set1_epi64((long long)(~0ull >> (64 - bits))) };
+	size_t bytes = (count * bits + 7) / 8;
+
+	for (size_t k = whole_vectors(bytes, bits); k > 0; k--, count -= 8, bytes -= bits, from += bits, to += 8)
+		V_STORE(to, unpack_group(&p, V_LOAD(from), wide));
+	for (; count; from += bits, to += 8) {
+		const size_t n = count < 8 ? count : 8, size = bytes < bits ? bytes : bits;
+		_mm512_mask_storeu_epi64(to, first_words(n), unpack_group(&p, _mm512_maskz_loadu_epi8(first_bytes(size), from), wide));
+		count -= n;
+		bytes -= size;
+	}
+}
+
+TARGET static void unpack_words(uint64_t *to, const uint8_t *from, size_t count, unsigned bits)
+{
+	if (bits <= 57)
+		unpack_run(to, from, count, bits, false);
+	else
+		unpack_run(to, from, count, bits, true);
 }
 #include "kernel_vec.h"
 #endif

@@ -3,6 +3,10 @@
  * a chunk of the batch. */
 #include "kernel.h"
 #include <string.h>
+#define TARGET
+#define PACK_EARLY pack_run
+#define UNPACK_EARLY unpack_run
+#include "kernel_pack.h"
 
 enum { CHUNK = 64, GROUP = 8 };
 
@@ -236,4 +240,5 @@ static uint64_t portable_dot32(const struct block *leaf, size_t stride, size_t b
 const struct kernel kernel_portable = {
 	.ctr = portable_ctr, .gen = portable_gen, .less = portable_less, .leaves = portable_leaves, .dot = portable_dot,
 	.dot16 = portable_dot16, .dot32 = portable_dot32, .group = GROUP,
+	.pack = pack_words, .unpack = unpack_words,
 };

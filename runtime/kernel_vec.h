@@ -15,6 +15,7 @@
  *     V_GET_BITS(w)        block i = bit i of w
  *     dot_words            128 bits against 128 entries of a table
  *     dot_half, dot_word   dot16 and dot32 of struct kernel
+ *     pack_words, unpack_words   pack and unpack of struct kernel
  */
 #include <string.h>
 
@@ -372,5 +373,5 @@ TARGET static uint64_t NAME(dot32)(const struct block *leaf, size_t stride, size
 
 const struct kernel NAME(kernel) = {
 	.ctr = NAME(ctr), .gen = NAME(gen), .less = NAME(less), .leaves = NAME(leaves), .dot = NAME(dot), .dot16 = NAME(dot16),
-	.dot32 = NAME(dot32), .group = GROUP,
+	.dot32 = NAME(dot32), .group = GROUP, .pack = pack_words, .unpack = unpack_words,
 };

@@ -57,11 +57,12 @@ enum suf_err masked_save(const char *path, enum masked_kind kind, const struct s
 	const struct suf_tensor *t = tensors(prog, kind, &n);
 	size_t bytes = file_bytes(t, n), at = HEADER;
 	uint8_t *file = malloc(bytes);
+	const enum suf_isa isa = suf_cpu_best();
 	if (!file)
 		return text_fail(text, SUF_ENOMEM, "%s: no memory for %zu bytes", path, bytes);
 	put_header(file, kind, n, prog, id, bytes);
 	for (uint32_t k = 0; k < n; at += packed_bytes(&t[k]), k++)
-		suf_pack_bits(file + at, arrays[k], wire_elems(&t[k]), t[k].bits);
+		pack_bits(isa, file + at, arrays[k], wire_elems(&t[k]), t[k].bits);
 	enum suf_err err = digest(file, bytes, file + AT_DIGEST) ? file_save(path, 0600, file, bytes, text) : text_fail(text, SUF_ENOMEM, "out of memory");
 	free(file);
 	return err;
@@ -74,6 +75,7 @@ enum suf_err masked_load(const char *path, enum masked_kind kind, const struct s
 	size_t bytes = file_bytes(t, n), at = HEADER;
 	uint8_t want[HEADER], *file = malloc(bytes), extra;
 	struct suf_source *s = NULL;
+	const enum suf_isa isa = suf_cpu_best();
 	enum suf_err err = file ? suf_source_file(&s, path, text) : text_fail(text, SUF_ENOMEM, "%s: no memory for %zu bytes", path, bytes);
 	if (!err) {
 		put_header(want, kind, n, prog, id, bytes);
@@ -90,7 +92,7 @@ enum suf_err masked_load(const char *path, enum masked_kind kind, const struct s
 			err = text_fail(text, SUF_EPROTO, "%s: damaged or cut off (its SHA-256 does not match)", path);
 	}
 	for (uint32_t k = 0; k < n && !err; at += packed_bytes(&t[k]), k++)
-		suf_unpack_bits(arrays[k], file + at, wire_elems(&t[k]), t[k].bits);
+		unpack_bits(isa, arrays[k], file + at, wire_elems(&t[k]), t[k].bits);
 	suf_source_close(s);
 	free(file);
 	return err;

@@ -159,7 +159,7 @@ static enum suf_err send_tensor(struct party *p, const struct model_masker *m, u
 		size_t n = t->count - at < PIECE ? (size_t)(t->count - at) : PIECE;
 		uint64_t *words = hat ? hat + at : b->words;
 		model_mask(m, p->weights, k, at, n, words);
-		suf_pack_bits(b->msg, words, n, t->bits);
+		pack_bits(m->isa, b->msg, words, n, t->bits);
 		err = suf_chan_exchange(p->chan, b->msg, (n * t->bits + 7) / 8, NULL, 0);
 	}
 	return err;
@@ -169,12 +169,13 @@ static enum suf_err receive_tensor(struct party *p, uint32_t k, uint8_t *msg)
 {
 	const struct suf_tensor *t = &p->prog->weight[k];
 	uint64_t count = suf_tensor_elems(t);
+	const enum suf_isa isa = suf_cpu_best();
 	enum suf_err err = SUF_OK;
 	for (uint64_t at = 0; at < count && !err; at += PIECE) {
 		size_t n = count - at < PIECE ? (size_t)(count - at) : PIECE;
 		err = suf_chan_exchange(p->chan, NULL, 0, msg, (n * t->bits + 7) / 8);
 		if (!err)
-			suf_unpack_bits(p->w_hat[k] + at, msg, n, t->bits);
+			unpack_bits(isa, p->w_hat[k] + at, msg, n, t->bits);
 	}
 	return err;
 }

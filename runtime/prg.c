@@ -25,7 +25,7 @@ static enum suf_isa of_processor(void)
 	const uint32_t aes = 1u << 25, popcnt = 1u << 23, osxsave = 1u << 27, avx = 1u << 28;   /* leaf 1, ecx */
 	const uint32_t avx2 = 1u << 5, bmi2 = 1u << 8;                                           /* leaf 7, ebx */
 	const uint32_t avx512 = 1u << 16 | 1u << 17 | 1u << 21 | 1u << 30 | 1u << 31;            /* F DQ IFMA BW VL */
-	const uint32_t vaes = 1u << 9;                                                           /* leaf 7, ecx */
+	const uint32_t vaes = 1u << 9, vbmi = 1u << 1;                                           /* leaf 7, ecx */
 	const uint32_t ymm_state = 0x6, zmm_state = 0xe6;
 	uint32_t eax, ebx, ecx, edx, ebx7, ecx7, state;
 
@@ -38,7 +38,7 @@ static enum suf_isa of_processor(void)
 		return SUF_ISA_PORTABLE;
 	if (!(ecx7 & vaes))
 		return SUF_ISA_AESNI;
-	if ((ebx7 & avx512) != avx512 || (state & zmm_state) != zmm_state)
+	if ((ebx7 & avx512) != avx512 || !(ecx7 & vbmi) || (state & zmm_state) != zmm_state)
 		return SUF_ISA_VAES256;
 	return SUF_ISA_AVX512;
 }

@@ -23,7 +23,7 @@ struct prg_seed { uint8_t b[16]; };
 struct prg_stream_key { _Alignas(16) uint8_t round_key[176]; }; /* expanded AES-128 key of a seed; secret */
 
 /* Which code paths this processor runs; tests force lower ones. */
-enum suf_isa { SUF_ISA_PORTABLE, SUF_ISA_AESNI /* AVX2 + AES-NI */, SUF_ISA_VAES256 /* AVX2 + VAES */, SUF_ISA_AVX512 /* AVX-512F/DQ/BW/VL/IFMA + VAES */ };
+enum suf_isa { SUF_ISA_PORTABLE, SUF_ISA_AESNI /* AVX2 + AES-NI */, SUF_ISA_VAES256 /* AVX2 + VAES */, SUF_ISA_AVX512 /* AVX-512F/DQ/BW/VL/IFMA/VBMI + VAES */ };
 enum suf_isa suf_cpu_best(void);                          /* what the processor has */
 
 SUF_MUST_USE enum suf_err prg_os_random(void *to, size_t bytes);       /* the operating system's generator */

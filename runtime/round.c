@@ -32,27 +32,38 @@ queue(struct suf_run *r, const struct suf_step *s)
 	return SUF_OK;
 }
 
+void
+open_top(const struct suf_step *s, int party, size_t count, const uint64_t *z, uint64_t *top)
+{
+	const bool rounds = s->round_half && party == 0 && s->s;
+	const unsigned drop = s->s;
+	const uint64_t half = rounds ? 1ull << (drop - 1) : 0, keep = (rounds ? ring_mask(s->n) >> drop : ~0ull) & ring_mask(s->m);
+	for (size_t i = 0; i < count; i++)
+		top[i] = (z[i] + half) >> drop & keep;
+}
+
 /* mask of a narrow opening: rule 1 (rounded): r >> s; otherwise both parties'
  * pads lose their low bits separately and their tops are mask shares. */
 static void
 open_mask(struct suf_run *r, const struct suf_step *s)
 {
 	uint64_t *mask = run_mask(r, s->out[0]);
-	const uint64_t keep = ring_mask(s->m);
-	if (s->s == 0)
+	const uint64_t keep = ring_mask(s->m), count = s->count;
+	const unsigned drop = s->s;
+	if (drop == 0)
 		return;
 	if (s->round_half) {
-		for (uint64_t i = 0; i < s->count; i++)
-			mask[i] = (mask[i] >> s->s) & keep;
+		for (uint64_t i = 0; i < count; i++)
+			mask[i] = (mask[i] >> drop) & keep;
 		return;
 	}
 	uint64_t pad[2][SUF_BLOCK];
-	for (uint64_t at = 0; at < s->count; at += SUF_BLOCK) {
-		size_t k = s->count - at < SUF_BLOCK ? (size_t)(s->count - at) : SUF_BLOCK;
+	for (uint64_t at = 0; at < count; at += SUF_BLOCK) {
+		size_t k = count - at < SUF_BLOCK ? (size_t)(count - at) : SUF_BLOCK;
 		for (int p = 0; p < 2; p++)
 			party_pad(r, p, s->pad_a, 0, at, k, s->n, pad[p]);
 		for (size_t i = 0; i < k; i++)
-			mask[at + i] = ((pad[0][i] >> s->s) + (pad[1][i] >> s->s)) & keep;
+			mask[at + i] = ((pad[0][i] >> drop) + (pad[1][i] >> drop)) & keep;
 	}
 }
 
@@ -65,14 +76,20 @@ open_sim(struct suf_run *r, const struct suf_step *s)
 	if (s->s) { /* the rounding depends on the shares: replay them */
 		uint64_t *x = run_wire(r, s->in[0]), *z0 = run_share0(r, s->in[0]);
 		const uint64_t *m = run_mask(r, s->in[0]);
-		const uint64_t ring = ring_mask(s->n);
-		for (uint64_t i = 0; i < s->count; i++) {
-			uint64_t z1 = (x[i] + m[i] - z0[i]) & ring;
-			x[i] = open_top_bits(s, 0, z0[i]) + open_top_bits(s, 1, z1);
+		const uint64_t ring = ring_mask(s->n), keep = ring_mask(s->m), count = s->count;
+		uint64_t z1[SUF_BLOCK], top[SUF_BLOCK];
+		for (uint64_t at = 0; at < count; at += SUF_BLOCK) {
+			const size_t k = count - at < SUF_BLOCK ? (size_t)(count - at) : SUF_BLOCK;
+			for (size_t i = 0; i < k; i++)
+				z1[i] = (x[at + i] + m[at + i] - z0[at + i]) & ring;
+			open_top(s, 0, k, z0 + at, top);
+			open_top(s, 1, k, z1, z1);
+			for (size_t i = 0; i < k; i++)
+				x[at + i] = top[i] + z1[i];
 		}
 		open_mask(r, s);
-		for (uint64_t i = 0; i < s->count; i++)
-			x[i] = (x[i] - m[i]) & ring_mask(s->m);
+		for (uint64_t i = 0; i < count; i++)
+			x[i] = (x[i] - m[i]) & keep;
 	}
 	if (r->trace)
 		return queue(r, s);
@@ -103,8 +120,9 @@ input_value(struct suf_run *r, const struct suf_step *s)
 	if (k < 0 || !r->input || !r->input[k])
 		return run_fail(r, SUF_EUSAGE, "no value was given for the input of step %u", s->id);
 	uint64_t *x = run_wire(r, s->out[0]);
-	for (uint64_t i = 0; i < s->count; i++)
-		x[i] = r->input[k][i] & ring_mask(s->m);
+	const uint64_t *given = r->input[k], keep = ring_mask(s->m), count = s->count;
+	for (uint64_t i = 0; i < count; i++)
+		x[i] = given[i] & keep;
 	return SUF_OK;
 }
 
@@ -144,7 +162,7 @@ output_deal(struct suf_run *r, const struct suf_step *s)
 	uint8_t *buf = r->key_buf;
 	for (uint64_t at = 0; at < s->count; at += SUF_BLOCK) {
 		size_t k = s->count - at < SUF_BLOCK ? (size_t)(s->count - at) : SUF_BLOCK;
-		run_pack(r, buf, mask + at, k, s->n);
+		pack_bits(r->isa, buf, mask + at, k, s->n);
 		size_t bytes = (k * s->n + 7) / 8;
 		for (int p = 0; p < 3; p++) {
 			bool wants = p == 2 ? r->outside_client
@@ -176,7 +194,7 @@ output_eval(struct suf_run *r, const struct suf_step *s)
 		size_t n = s->count - at < SUF_BLOCK ? (size_t)(s->count - at) : SUF_BLOCK;
 		if (suf_source_read(r->key, r->key_buf, (n * s->n + 7) / 8))
 			return run_fail(r, SUF_EPROTO, "%s", suf_source_error(r->key));
-		run_unpack(r, mask, r->key_buf, n, s->n);
+		unpack_bits(r->isa, mask, r->key_buf, n, s->n);
 		for (size_t i = 0; to && i < n; i++)
 			to[at + i] = (x[at + i] - mask[i]) & ring_mask(s->n);
 	}
@@ -210,7 +228,7 @@ static size_t
 put_message(struct suf_run *r)
 {
 	uint8_t *at = r->msg_out;
-	uint64_t top[SUF_BLOCK];
+	uint64_t block[SUF_BLOCK];
 	for (uint32_t k = 0; k < r->nopen; k++) {
 		const struct suf_step *s = &r->open[k];
 		if (!sends(s, r->party))
@@ -218,9 +236,10 @@ put_message(struct suf_run *r)
 		const uint64_t *z = run_wire(r, s->out[0]);
 		for (uint64_t i = 0; i < s->count; i += SUF_BLOCK) {
 			size_t n = s->count - i < SUF_BLOCK ? (size_t)(s->count - i) : SUF_BLOCK;
-			for (size_t j = 0; j < n; j++)
-				top[j] = s->op == SUF_open ? open_top_bits(s, r->party, z[i + j]) : z[i + j];
-			run_pack(r, at, top, n, s->m);
+			const uint64_t *top = s->op == SUF_open ? block : z + i;
+			if (s->op == SUF_open)
+				open_top(s, r->party, n, z + i, block);
+			pack_bits(r->isa, at, top, n, s->m);
 			at += (n * s->m + 7) / 8;
 		}
 	}
@@ -241,13 +260,14 @@ peer_message_bytes(const struct suf_run *r)
 static void
 open_block(struct suf_run *r, const struct suf_step *s, size_t n, uint64_t *z, uint64_t *theirs)
 {
-	uint64_t ahead[SUF_BLOCK];
+	const uint64_t keep = ring_mask(s->m);
+	uint64_t own[SUF_BLOCK];
 	if (s->offline)
-		ahead_get(r, s, n, r->party == 0 ? theirs : ahead);
-	for (size_t j = 0; j < n; j++) {
-		const uint64_t own = s->offline && r->party == 1 ? ahead[j] : open_top_bits(s, r->party, z[j]);
-		z[j] = (own + theirs[j]) & ring_mask(s->m);
-	}
+		ahead_get(r, s, n, r->party == 0 ? theirs : own);
+	if (!s->offline || r->party == 0)
+		open_top(s, r->party, n, z, own);
+	for (size_t j = 0; j < n; j++)
+		z[j] = (own[j] + theirs[j]) & keep;
 }
 
 static void
@@ -262,7 +282,7 @@ get_message(struct suf_run *r)
 		for (uint64_t i = 0; i < s->count && (sent || closed || s->offline); i += SUF_BLOCK) {
 			size_t n = s->count - i < SUF_BLOCK ? (size_t)(s->count - i) : SUF_BLOCK;
 			if (sent) {
-				run_unpack(r, theirs, at, n, s->m);
+				unpack_bits(r->isa, theirs, at, n, s->m);
 				at += (n * s->m + 7) / 8;
 			}
 			if (s->op == SUF_open && !closed)

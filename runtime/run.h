@@ -17,6 +17,7 @@
 #include "gemm.h"
 #include "dpf.h"
 #include "key.h"
+#include "pack.h"
 
 enum run_mode { RUN_PLAN, RUN_DEAL, RUN_PARTY, RUN_SIM };
 
@@ -144,10 +145,6 @@ void sim_weight_mask(struct suf_run *, struct suf_ref, int party, size_t count, 
 void run_stream(struct suf_run *, const struct prg_stream_key *, uint32_t id, uint32_t tag, uint64_t first, size_t count, unsigned bits, uint64_t *out);
 void *run_scratch(struct suf_run *, size_t bytes);         /* 64-byte aligned, valid until the step ends; one call per step. NULL: error is set */
 
-/* Words of `bits` bits to bytes and back: by the program's own function for this width if it has one. */
-void run_pack(const struct suf_run *, uint8_t *to, const uint64_t *from, size_t count, unsigned bits);
-void run_unpack(const struct suf_run *, uint64_t *to, const uint8_t *from, size_t count, unsigned bits);
-
 /* Corrections.  Elements [first, first+count) of a part, first a multiple of
  * SUF_BLOCK, any count (worked off in blocks).  Blocks alternate: even blocks correct party 1,
  * odd blocks party 0; the other party's share is its stream (id, part). */
@@ -174,14 +171,8 @@ void eval_pad(struct suf_run *, const struct suf_step *, int output, uint64_t fi
 void deal_pad(struct suf_run *, const struct suf_step *, int output, uint64_t first, size_t count, unsigned bits, uint64_t *mask);
 void party_pad(struct suf_run *, int party, uint32_t id, int output, uint64_t first, size_t count, unsigned bits, uint64_t *pad); /* one party's pad, e.g. as mask share */
 
-/* What a party sends of its share z in step open. */
-static inline uint64_t
-open_top_bits(const struct suf_step *s, int party, uint64_t z)
-{
-	if (s->round_half && party == 0 && s->s)
-		z = (z + (1ull << (s->s - 1))) & ring_mask(s->n);
-	return (z >> s->s) & ring_mask(s->m);
-}
+/* What a party sends of its shares z in step open. */
+void open_top(const struct suf_step *, int party, size_t count, const uint64_t *z, uint64_t *top);
 
 /* ahead.c: before the body runs online, party 1 makes and sends its offline messages, party 0 takes them; both keep them.  Counted in
  * offline_ms and in the bytes of the channel alone. */

@@ -89,13 +89,6 @@ struct suf_tensor {
 	bool integer;            /* the user's array is int64, not float32 */
 };
 
-/* Bit packing for one width, specialised by the compiler of the program. */
-struct suf_pack {
-	unsigned bits;
-	void (*pack)(uint8_t *to, const uint64_t *from, size_t count);   /* from: reduced; writes ceil(count*bits/8) bytes */
-	void (*unpack)(uint64_t *to, const uint8_t *from, size_t count);
-};
-
 struct suf_run;
 struct suf_program {
 	const char *name, *gates, *weights;  /* model, gate set, weight setting: masked, owner, public */
@@ -105,7 +98,6 @@ struct suf_program {
 	uint32_t nrounds;
 	const struct suf_tensor *input, *output, *weight;
 	uint32_t ninput, noutput, nweight;
-	const struct suf_pack *pack; uint32_t npack;
 	enum suf_err (*body)(struct suf_run *); /* all steps in order, with suf_round between */
 };
 
@@ -193,7 +185,6 @@ bool suf_owner_weights(const struct suf_program *);    /* party 0 knows them */
  * share-input, reveal, keys, info.  Returns the exit status. */
 int suf_main(const struct suf_program *, int argc, char **argv);
 
-#include "suf_pack.h"
 #ifdef __cplusplus
 }
 #endif

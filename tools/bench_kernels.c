@@ -3,12 +3,13 @@
  * the median of nine runs, and the spread between the fastest and the slowest. */
 #include "dpf.h"
 #include "gemm.h"
+#include "pack.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { RUNS = 9, TABLE_BITS = 11 };
+enum { RUNS = 9, TABLE_BITS = 11, BLOCKS = 64 };
 
 struct bench {
 	enum suf_isa isa;
@@ -81,6 +82,18 @@ static void run_lut(struct bench *w, unsigned b)
 	dpf_lut(&ctx, 1, b, SUF_BLOCK, w->root[1], w->words, w->x, (const int64_t *)w->a, w->bit, w->c, w->work);
 }
 
+static void run_pack(struct bench *w, unsigned bits)
+{
+	for (int i = 0; i < BLOCKS; i++)
+		pack_bits(w->isa, w->work, w->x, SUF_BLOCK, bits);
+}
+
+static void run_unpack(struct bench *w, unsigned bits)
+{
+	for (int i = 0; i < BLOCKS; i++)
+		unpack_bits(w->isa, w->bit, w->work, SUF_BLOCK, bits);
+}
+
 /* Look-ups in a table of 2^11 entries, in words of so many bits. */
 static void run_table(struct bench *w, unsigned bits)
 {
@@ -131,6 +144,14 @@ int main(void)
 		w.isa = isa;
 		measure(&w, name[isa], "prg_stream", "MB/s", 8 * 65536.0, run_stream, 64);
 		measure(&w, name[isa], "prg_stream 50", "MB/s", 8 * 65536.0, run_stream, 50);
+		for (unsigned b = 1; b <= 50; b += 49) {
+			char text[32];
+			prg_stream(isa, &w.key, 2, 2, 0, SUF_BLOCK, b, w.x);
+			snprintf(text, sizeof text, "pack %u", b);
+			measure(&w, name[isa], text, "M elements/s", BLOCKS * SUF_BLOCK, run_pack, b);
+			snprintf(text, sizeof text, "unpack %u", b);
+			measure(&w, name[isa], text, "M elements/s", BLOCKS * SUF_BLOCK, run_unpack, b);
+		}
 		for (unsigned b = 12; b <= 38; b += 26) {
 			char text[32];
 			prg_stream(isa, &w.key, 2, 2, 0, SUF_BLOCK, b, w.x);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * constant_time_test.c -- dealer and parties with all seeds unknown (secret_run.h): chains of steps that hold keys, of comparisons, look-ups
- * and truncations.  tests/e2e/memcheck_test.sh runs it under memcheck; alone it is an ordinary test.
+ * and truncations; packing of unknown words.  tests/e2e/memcheck_test.sh runs it under memcheck; alone it is an ordinary test.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include "secret_run.h"
 #include <cmocka.h>
 
@@ -340,9 +341,29 @@ test_programs(void **state)
 	secret_run(program, sizeof program / sizeof *program);
 }
 
+static void
+test_packing(void **state)
+{
+	(void)state;
+	enum { MOST = 83 };
+	uint64_t word[MOST], secret[MOST];
+	uint8_t packed[8 * MOST];
+	for (unsigned bits = 1; bits <= 64; bits++)
+		for (enum suf_isa isa = SUF_ISA_PORTABLE; isa <= suf_cpu_best(); isa++) {
+			for (int i = 0; i < MOST; i++)
+				word[i] = harness_random() & ring_mask(bits);
+			memcpy(secret, word, sizeof word);
+			secret_hide(secret, sizeof secret);
+			pack_bits(isa, packed, secret, MOST, bits);
+			unpack_bits(isa, secret, packed, MOST, bits);
+			secret_show(secret, sizeof secret);
+			assert_memory_equal(secret, word, sizeof word);
+		}
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_programs) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_programs), cmocka_unit_test(test_packing) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -131,7 +131,7 @@ text_names_what_it_does(void **state)
 	assert_true(emit_c(f->p, &job));
 	char *text = slurp(job.path);
 	static const char *const once[] = {
-		"enum { N = 30, F = 12 };", "SUF_PACK_WIDTH(30)\n", "SUF_PACK_WIDTH(18)\n", "SUF_PACK_WIDTH(1)\n", "{ 18, suf_pack_18, suf_unpack_18 },",
+		"enum { N = 30, F = 12 };",
 		"node_fc_MatMul(struct suf_run *r)", "node_act(struct suf_run *r)", "node_inputs(struct suf_run *r)",
 		".in = { { SUF_WIRE, 0 }, { SUF_WEIGHT, 0 }, { SUF_WEIGHT, 1 } }, .out = { { SUF_WIRE, 8 } }", "static const struct suf_mm mm = { .batch = 1, .bh = 1, .rows = 2,",
 		"{ .name = \"fc.bias\", .rank = 1, .dim = { 2 }, .bits = N, .frac = 24, .integer = true },",

@@ -178,7 +178,7 @@ record_opening(const struct harness *h, struct suf_run *r, const struct suf_step
 {
 	uint64_t *early = s->offline ? malloc(s->count * 8) : NULL;
 	if (early) {
-		suf_unpack_bits(early, r->ahead + *ahead, s->count, s->m);
+		unpack_bits(r->isa, early, r->ahead + *ahead, s->count, s->m);
 		*ahead += (s->count * s->m + 7) / 8;
 	}
 	if (!s->one_way || r->party == 0)

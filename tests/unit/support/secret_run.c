@@ -16,6 +16,9 @@
 #endif
 static const char portable[] = "portable";
 
+void secret_hide(void *p, size_t bytes) { SECRET(p, bytes); }
+void secret_show(void *p, size_t bytes) { PUBLIC(p, bytes); }
+
 /* Declares public what the items from..to opened. */
 static void
 opened(struct suf_run *r, const struct item *from, const struct item *to)

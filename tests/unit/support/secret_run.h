@@ -8,6 +8,10 @@
 
 enum { COUNT = SUF_BLOCK + 24 }; /* corrections for both parties */
 
+/* Marks bytes as unknown, as known. */
+void secret_hide(void *, size_t bytes);
+void secret_show(void *, size_t bytes);
+
 /* A step of COUNT elements. */
 struct suf_step secret_step(enum suf_op, unsigned n, unsigned m, struct suf_ref in0, struct suf_ref in1, struct suf_ref out);
 
