@@ -7,6 +7,7 @@
 #include "passes/float_eval.h"
 #include "passes/passes.h"
 #include "passes/range.h"
+#include "passes/scan_f32.h"
 
 static void widen(struct range *r, struct range x)
 {
@@ -21,13 +22,10 @@ static void widen(struct range *r, struct range x)
 static double row_sum(const struct val *v, const float *x)
 {
 	const int64_t last = range_last(v), n = ir_count(v);
+	const enum suf_isa isa = suf_cpu_best();
 	double most = 0;
-	for (int64_t i = 0; i < n; i += last) {
-		double sum = 0;
-		for (int64_t j = i; j < i + last; j++)
-			sum += (double)x[j];
-		most = fmax(most, fabs(sum));
-	}
+	for (int64_t i = 0; i < n; i += last)
+		most = fmax(most, fabs(scan_f32(isa, x + i, last).sum));
 	return most;
 }
 
@@ -37,15 +35,15 @@ static double row_maxima(const struct node *n, const float *x)
 	const struct val *v = n->in[0];
 	const bool packed = n->op == OP_softmax_tril;
 	const int64_t rank = v->rank, axis = packed ? -1 : ir_int(n, ATTR_axis), count = ir_count(v);
+	const enum suf_isa isa = suf_cpu_best();
 	double result = INFINITY;
 	if (!packed && (axis + rank) % rank != rank - 1)
 		return result;
 	const int64_t rows = packed ? ir_int(n, ATTR_rows) : 1, first = packed ? ir_int_or(n, ATTR_past, 0) + 1 : range_last(v);
 	for (int64_t at = 0, row = 0; at < count; row = (row + 1) % rows) {
-		double most = -INFINITY;
-		for (const int64_t end = at + first + (packed ? row : 0); at < end; at++)
-			most = fmax(most, (double)x[at]);
-		result = fmin(result, most);
+		const int64_t length = first + (packed ? row : 0);
+		result = fmin(result, scan_f32(isa, x + at, length).hi);
+		at += length;
 	}
 	return result;
 }
