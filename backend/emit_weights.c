@@ -33,18 +33,23 @@ emit_weight_list(struct prog *p, uint32_t *count)
 	return list;
 }
 
-/* The writer takes whole tensors. */
+/* The writer takes whole tensors; all of them in the same memory, so that the system gives it only once. */
 static enum suf_err
-put(struct suf_weights_writer *w, const struct val *v, char *text)
+put_all(struct suf_weights_writer *w, const struct val *const *list, uint32_t count, char *text)
 {
-	int64_t count = ir_count(v);
-	int64_t *word = malloc(((size_t)count + 1) * sizeof *word);
+	enum suf_err err = SUF_OK;
+	int64_t most = 1;
+	for (uint32_t k = 0; k < count; k++)
+		most = ir_count(list[k]) > most ? ir_count(list[k]) : most;
+	int64_t *word = malloc((size_t)most * sizeof *word);
 	if (!word) {
-		snprintf(text, SUF_TEXT, "out of memory for the %lld elements of '%s'", (long long)count, v->name);
+		snprintf(text, SUF_TEXT, "out of memory for a tensor of %lld elements", (long long)most);
 		return SUF_ENOMEM;
 	}
-	quantize_weights(v, word);
-	enum suf_err err = suf_weights_writer_put(w, word, (uint64_t)count, text);
+	for (uint32_t k = 0; k < count && !err; k++) {
+		quantize_weights(list[k], word);
+		err = suf_weights_writer_put(w, word, (uint64_t)ir_count(list[k]), text);
+	}
 	free(word);
 	return err;
 }
@@ -60,8 +65,8 @@ emit_weights(struct prog *p, const char *path, const uint8_t hash[32])
 	char text[SUF_TEXT] = "";
 	struct suf_weights_writer *w = NULL;
 	enum suf_err err = suf_weights_writer_open(&w, path, hash, t, count, text);
-	for (uint32_t k = 0; k < count && !err; k++)
-		err = put(w, list[k], text);
+	if (!err)
+		err = put_all(w, list, count, text);
 	enum suf_err last = suf_weights_writer_finish(w, !err, err ? (char[SUF_TEXT]){ 0 } : text);
 	if (!err && !last)
 		return true;

@@ -5,9 +5,9 @@
 #include <string.h>
 #include "passes/examples.h"
 #include "passes/float_eval.h"
-#include "passes/parallel.h"
 #include "passes/passes.h"
 #include "passes/range.h"
+#include "passes/scan_f32.h"
 
 static void widen(struct range *r, struct range x)
 {
@@ -22,13 +22,10 @@ static void widen(struct range *r, struct range x)
 static double row_sum(const struct val *v, const float *x)
 {
 	const int64_t last = range_last(v), n = ir_count(v);
+	const enum suf_isa isa = suf_cpu_best();
 	double most = 0;
-	for (int64_t i = 0; i < n; i += last) {
-		double sum = 0;
-		for (int64_t j = i; j < i + last; j++)
-			sum += (double)x[j];
-		most = fmax(most, fabs(sum));
-	}
+	for (int64_t i = 0; i < n; i += last)
+		most = fmax(most, fabs(scan_f32(isa, x + i, last).sum));
 	return most;
 }
 
@@ -38,57 +35,50 @@ static double row_maxima(const struct node *n, const float *x)
 	const struct val *v = n->in[0];
 	const bool packed = n->op == OP_softmax_tril;
 	const int64_t rank = v->rank, axis = packed ? -1 : ir_int(n, ATTR_axis), count = ir_count(v);
+	const enum suf_isa isa = suf_cpu_best();
 	double result = INFINITY;
 	if (!packed && (axis + rank) % rank != rank - 1)
 		return result;
 	const int64_t rows = packed ? ir_int(n, ATTR_rows) : 1, first = packed ? ir_int_or(n, ATTR_past, 0) + 1 : range_last(v);
 	for (int64_t at = 0, row = 0; at < count; row = (row + 1) % rows) {
-		double most = -INFINITY;
-		for (const int64_t end = at + first + (packed ? row : 0); at < end; at++)
-			most = fmax(most, (double)x[at]);
-		result = fmin(result, most);
+		const int64_t length = first + (packed ? row : 0);
+		result = fmin(result, scan_f32(isa, x + at, length).hi);
+		at += length;
 	}
 	return result;
 }
 
 /* What one example, or all, showed of a value; reader: the softmax whose scores it is. */
 struct seen { struct range range; double row_sum, row_max; };
-struct job { const struct prog *p; const struct examples *ex; const struct node **reader; struct seen *seen; bool *ok; };
-struct view { const struct job *job; struct seen *seen; };
+struct job { const struct prog *p; const struct examples *ex; const struct node **reader; struct seen *seen; int64_t first; };
 
-static void see(void *arg, int i, const void *data)
+enum { TOGETHER = 8 };       /* examples whose results are there at the same time */
+
+static void see(void *arg, int64_t example, int i, const void *data)
 {
-	const struct view *w = arg;
-	const struct val *v = w->job->p->vals[i];
-	struct seen *s = &w->seen[i];
+	const struct job *w = arg;
+	const struct val *v = w->p->vals[i];
+	struct seen *s = &w->seen[(w->first + example) * w->p->nvals + i];
 	if (v->data)
 		return;
-	widen(&s->range, range_of_data(v, data));
+	*s = (struct seen){ range_of_data(v, data), 0, INFINITY };
 	if (v->dtype == DT_F32 && range_last(v) > 0)
-		s->row_sum = fmax(s->row_sum, row_sum(v, data));
-	if (w->job->reader[i])
-		s->row_max = fmin(s->row_max, row_maxima(w->job->reader[i], data));
+		s->row_sum = row_sum(v, data);
+	if (w->reader[i])
+		s->row_max = row_maxima(w->reader[i], data);
 }
 
-static bool run_example(const struct job *job, int64_t example, bool report)
+static bool run_some(struct job *job, int64_t first, int64_t count, bool report)
 {
 	struct arena *mem = arena_new();
 	const struct prog *p = job->p;
 	const void **in = arena_alloc(mem, (size_t)(p->nin + 1) * sizeof *in);
-	struct view w = { job, job->seen + example * p->nvals };
+	job->first = first;
 	for (int k = 0; k < p->nin; k++)
-		in[k] = example_at(p, job->ex, k, example);
-	for (int i = 0; i < p->nvals; i++)
-		w.seen[i] = (struct seen){ range_unknown(), 0, INFINITY };
-	bool ok = float_eval_watched(p, in, see, &w, report);
+		in[k] = example_at(p, job->ex, k, first);
+	const bool ok = float_eval_watched(p, count, in, see, job, report);
 	arena_free(mem);
 	return ok;
-}
-
-static void run_quietly(void *arg, int64_t example)
-{
-	const struct job *job = arg;
-	job->ok[example] = run_example(job, example, false);
 }
 
 static int index_of(const struct prog *p, const struct val *v)
@@ -104,15 +94,19 @@ static bool run_examples(struct prog *p, const struct examples *ex, struct range
 {
 	struct arena *mem = arena_new();
 	const size_t n = (size_t)p->nvals, count = (size_t)ex->count;
-	struct job job = { p, ex, arena_alloc(mem, (n + 1) * sizeof *job.reader), arena_alloc(mem, (n * count + 1) * sizeof *job.seen),
-	                   arena_alloc(mem, count + 1) };
+	struct job job = { .p = p, .ex = ex, .reader = arena_alloc(mem, (n + 1) * sizeof *job.reader), .seen = arena_alloc(mem, (n * count + 1) * sizeof *job.seen) };
 	bool ok = true;
 	for (const struct node *s = p->first; s; s = s->next)
 		if (s->op == OP_softmax || s->op == OP_softmax_tril)
 			job.reader[index_of(p, s->in[0])] = s;
-	parallel_for(ex->count, run_quietly, &job);
-	for (int64_t e = 0; ok && e < ex->count; e++)
-		ok = job.ok[e] || run_example(&job, e, true);            /* once more, to say why */
+	for (size_t i = 0; i < n * count; i++)
+		job.seen[i] = (struct seen){ range_unknown(), 0, INFINITY };
+	for (int64_t at = 0; ok && at < ex->count; at += TOGETHER) {
+		const int64_t some = ex->count - at < TOGETHER ? ex->count - at : TOGETHER;
+		const bool all = run_some(&job, at, some, false);
+		for (int64_t e = at; ok && !all && e < at + some; e++)
+			ok = run_some(&job, e, 1, true);                 /* once more, to say why */
+	}
 	for (size_t i = 0; ok && i < n * count; i++) {
 		struct val *v = p->vals[i % n];
 		widen(&to[i % n], job.seen[i].range);

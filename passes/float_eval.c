@@ -6,6 +6,8 @@
  */
 #include "passes.h"
 #include "float_eval.h"
+#include "passes/parallel.h"
+#include <stdatomic.h>
 #include <stdlib.h>
 
 struct index { const struct val *val; int at; };
@@ -39,12 +41,20 @@ bool float_eval_node(const struct node *n, const void *const *in, void *const *o
 	return eval_layout(n, in, out, &ok) && ok;
 }
 
-/* One run.  report: errors are said, not only returned; change: NULL, or what it changes. */
+/* One run, or those of some examples: a value that is no constant is an array of what it is in each of them.
+ * report: errors are said, not only returned; change: NULL, or what it changes. */
 struct run { const struct prog *p; struct index *map; void **result; bool report; const struct float_change *change; };
 
 static int place(const struct run *r, const struct val *v)
 {
 	return index_of(r->map, r->p->nvals, v);
+}
+
+/* Bytes of a value, of one element at least. */
+static int64_t size_of(const struct val *v)
+{
+	const int64_t count = ir_count(v);
+	return (count ? count : 1) * (int64_t)eval_elem_size(v->dtype);
 }
 
 static bool fail(const struct run *r, const struct node *n)
@@ -59,35 +69,38 @@ static bool fail(const struct run *r, const struct node *n)
 	return false;
 }
 
-/* Results go into mem, or each into memory of its own where mem is NULL. */
+static bool operands(const struct run *r, const struct node *n, int64_t example, const void **in, struct arena *scratch)
+{
+	for (int k = 0; k < n->nin; k++) {
+		const struct val *v = n->in[k];
+		in[k] = r->result[place(r, v)];
+		if (!in[k]) {
+			if (r->report)
+				diag_error(r->p->diag, &n->loc, "eval", "input %s has no value", v->name);
+			return false;
+		}
+		if (!v->data)
+			in[k] = (const char *)in[k] + example * size_of(v);
+		if (v->factor && !(n->op == OP_matmul && k == 1)) { /* a product takes them as they are */
+			float *all = arena_alloc(scratch, (size_t)ir_count(v) * sizeof *all);
+			ir_floats(v, all);
+			in[k] = all;
+		}
+		if (r->change && v->data)
+			in[k] = r->change->constant(r->change->arg, place(r, v), in[k], scratch);
+	}
+	return true;
+}
+
 static bool eval_one(const struct run *r, const struct node *n, struct arena *mem, struct arena *scratch)
 {
 	const void **in = arena_alloc(scratch, (size_t)n->nin * sizeof *in);
 	void **out = arena_alloc(scratch, (size_t)n->nout * sizeof *out);
 
-	for (int k = 0; k < n->nin; k++) {
-		in[k] = r->result[place(r, n->in[k])];
-		if (!in[k]) {
-			if (r->report)
-				diag_error(r->p->diag, &n->loc, "eval", "input %s has no value", n->in[k]->name);
-			return false;
-		}
-		if (n->in[k]->factor && !(n->op == OP_matmul && k == 1)) { /* a product takes them as they are */
-			float *all = arena_alloc(scratch, (size_t)ir_count(n->in[k]) * sizeof *all);
-			ir_floats(n->in[k], all);
-			in[k] = all;
-		}
-		if (r->change && n->in[k]->data)
-			in[k] = r->change->constant(r->change->arg, place(r, n->in[k]), in[k], scratch);
-	}
-	for (int k = 0; k < n->nout; k++) {
-		int64_t count = ir_count(n->out[k]);
-		size_t bytes = (size_t)(count ? count : 1) * eval_elem_size(n->out[k]->dtype);
-		out[k] = mem ? arena_alloc(mem, bytes) : calloc(1, bytes);
-		if (!out[k])
-			arena_out_of_memory(bytes);
-		r->result[place(r, n->out[k])] = out[k];
-	}
+	if (!operands(r, n, 0, in, scratch))
+		return false;
+	for (int k = 0; k < n->nout; k++)
+		r->result[place(r, n->out[k])] = out[k] = arena_alloc(mem, (size_t)size_of(n->out[k]));
 	if (!float_eval_node(n, in, out, scratch))
 		return fail(r, n);
 	for (int k = 0; r->change && k < n->nout; k++)
@@ -142,30 +155,82 @@ static void release(const struct run *r, const struct node *n, const struct node
 	}
 }
 
-bool float_eval_watched(const struct prog *p, const void *const *in, float_watch *see, void *arg, bool report)
+/* One node of all examples.  ptr: `most` pointers for each example, to operands and results. */
+struct task { const struct run *run; const struct node *node; const void **ptr; int most; bool done; float_watch *see; void *arg; _Atomic bool ok; };
+
+static void task_example(void *arg, int64_t example)
+{
+	struct task *t = arg;
+	const struct node *n = t->node;
+	const void **in = t->ptr + example * t->most;
+	void **out = (void **)(uintptr_t)(in + n->nin);
+	struct arena *scratch = arena_new();
+	bool ok = t->done || operands(t->run, n, example, in, scratch);
+
+	for (int k = 0; k < n->nout; k++)
+		out[k] = (char *)t->run->result[place(t->run, n->out[k])] + example * size_of(n->out[k]);
+	if (ok && !t->done && !float_eval_node(n, in, out, scratch))
+		ok = fail(t->run, n);
+	arena_free(scratch);
+	for (int k = 0; ok && k < n->nout; k++)
+		t->see(t->arg, example, place(t->run, n->out[k]), out[k]);
+	if (!ok)
+		t->ok = false;
+}
+
+/* A product with one constant matrix takes the rows of all examples at once, and reads the matrix only once. */
+static bool task_product(const struct task *t, int64_t count)
+{
+	const struct node *n = t->node;
+	if (n->op != OP_matmul || n->in[0]->data || !n->in[1]->data || n->in[1]->rank != 2 || (n->nin > 2 && !n->in[2]->data))
+		return false;
+	struct val rows = *n->out[0];
+	const void *in[3] = { NULL };
+	struct arena *scratch = arena_new();
+	rows.dim[0] *= count;
+	if (operands(t->run, n, 0, in, scratch))
+		eval_matmul(&rows, t->run->result[place(t->run, n->out[0])], n->in[0], in[0], n->in[1], in[1], ir_int_or(n, ATTR_trans_b, 0) != 0, in[2]);
+	arena_free(scratch);
+	return in[n->nin - 1] != NULL;
+}
+
+static bool task_run(struct task *t, const struct node *n, int64_t count)
+{
+	t->node = n;
+	for (int k = 0; k < n->nout; k++) {
+		const size_t bytes = (size_t)(count * size_of(n->out[k]));
+		void *all = malloc(bytes);               /* every operation writes all of its results */
+		if (!all)
+			arena_out_of_memory(bytes);
+		t->run->result[place(t->run, n->out[k])] = all;
+	}
+	t->done = task_product(t, count);
+	parallel_for(count, task_example, t);
+	return t->ok;
+}
+
+bool float_eval_watched(const struct prog *p, int64_t count, const void *const *in, float_watch *see, void *arg, bool report)
 {
 	struct arena *own = arena_new();
 	struct run r = run_start(p, in, arena_alloc(own, (size_t)(p->nvals + 1) * sizeof *r.result), report, own);
 	const struct node **last = arena_alloc(own, (size_t)(p->nvals + 1) * sizeof *last);
-	bool ok = true;
+	struct task t = { .run = &r, .see = see, .arg = arg, .ok = true };
 
-	for (const struct node *n = p->first; n; n = n->next)
+	for (const struct node *n = p->first; n; n = n->next) {
+		t.most = n->nin + n->nout > t.most ? n->nin + n->nout : t.most;
 		for (int k = 0; k < n->nin; k++)
 			last[place(&r, n->in[k])] = n;
-	for (int k = 0; k < p->nin; k++)
-		see(arg, place(&r, p->in[k]), in[k]);
-	for (const struct node *n = p->first; n && ok; n = n->next) {
-		struct arena *scratch = arena_new();
-		ok = eval_one(&r, n, NULL, scratch);
-		arena_free(scratch);
-		for (int k = 0; ok && k < n->nout; k++)
-			see(arg, place(&r, n->out[k]), r.result[place(&r, n->out[k])]);
-		if (ok)
-			release(&r, n, last);
 	}
+	t.ptr = arena_alloc(own, (size_t)(count * t.most) * sizeof *t.ptr);
+	for (int k = 0; k < p->nin; k++)
+		for (int64_t e = 0; e < count; e++)
+			see(arg, e, place(&r, p->in[k]), (const char *)in[k] + e * size_of(p->in[k]));
+	for (const struct node *n = p->first; n && t.ok; n = n->next)
+		if (task_run(&t, n, count))
+			release(&r, n, last);
 	for (int i = 0; i < p->nvals; i++)               /* what an error left */
 		if (p->vals[i]->def && !p->vals[i]->data)
 			free(r.result[i]);
 	arena_free(own);
-	return ok;
+	return t.ok;
 }

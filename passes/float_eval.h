@@ -19,10 +19,11 @@ void eval_store(void *data, enum dtype, int64_t i, double);
 void eval_store_int(void *data, enum dtype, int64_t i, int64_t);
 bool eval_is_mask(enum dtype, int64_t n, const void *data); /* F32, 0 or "never" only, at least one of these */
 
-/* float_eval.c: a run that keeps no results: see() gets every input and result, by its index in prog->vals, and each result is freed
- * behind its last reader.  Without report an error is returned, not said: runs of one program may go on at the same time then. */
-typedef void float_watch(void *arg, int index, const void *data);
-bool float_eval_watched(const struct prog *, const void *const *in, float_watch *see, void *arg, bool report);
+/* float_eval.c: a run of `count` examples side by side that keeps no results.  in[k]: input k of all examples, one after the other.
+ * see() gets every input and result of every example, by its index in prog->vals, some examples at the same time; a result is freed behind
+ * its last reader.  Without report an error is returned, not said. */
+typedef void float_watch(void *arg, int64_t example, int index, const void *data);
+bool float_eval_watched(const struct prog *, int64_t count, const void *const *in, float_watch *see, void *arg, bool report);
 
 /* float_eval_elem.c: with NumPy broadcasting to the shape of out.  The double
  * function is used when an operand is F32, the integer one otherwise. */

@@ -200,7 +200,8 @@ static double f_same(double a) { return a; }
 static double f_softplus(double a) { return fmax(a, 0) + log1p(exp(-fabs(a))); }
 static double f_silu(double a) { return a * f_sigmoid(a); }
 static double f_gelu(double a) { return 0.5 * a * (1 + erf(a * M_SQRT1_2)); }
-static double f_gelu_tanh(double a) { return 0.5 * a * (1 + tanh(0.79788456080286535588 * (a + 0.044715 * a * a * a))); }
+/* a (1 + tanh(z)) / 2 = a sigmoid(2 z) with z = sqrt(2 / pi) (a + 0.044715 a^3) */
+static double f_gelu_tanh(double a) { return a * f_sigmoid(1.59576912160573071176 * (a + 0.044715 * a * a * a)); }
 
 struct unary_row { enum op op; double (*f)(double); int64_t (*g)(int64_t); };
 struct binary_row { enum op op; double (*f)(double, double); int64_t (*g)(int64_t, int64_t); };

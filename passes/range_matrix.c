@@ -15,13 +15,14 @@
 #include "passes/gemm_f32.h"
 #include "passes/parallel.h"
 #include "passes/range.h"
+#include "passes/scan_f32.h"
 
-enum { UNIT = 8, SQUARINGS = 2, LANES = 4 }; /* of columns of a block; partial sums of a row */
+enum { UNIT = 8, SQUARINGS = 2, SQUARE = 32 }; /* of columns of a block; what is mirrored at a time */
 static const double MOST = 0x1p30;
 
 static void *array(size_t count, size_t size)
 {
-	void *p = calloc(count + 1, size);
+	void *p = malloc((count + 1) * size);
 	if (!p)
 		BUG("out of memory for %zu numbers", count);
 	return p;
@@ -29,26 +30,31 @@ static void *array(size_t count, size_t size)
 
 /* ---- W^T W ------------------------------------------------------------------ */
 
+/* What is below the diagonal from what is above it, square by square. */
+static void mirror(float *g, int64_t n)
+{
+	for (int64_t i0 = 0; i0 < n; i0 += SQUARE)
+		for (int64_t j0 = 0; j0 <= i0; j0 += SQUARE)
+			for (int64_t i = i0; i < n && i < i0 + SQUARE; i++)
+				for (int64_t j = j0; j < i && j < j0 + SQUARE; j++)
+					g[i * n + j] = g[j * n + i];
+}
+
 /* g = A^T A for A [k][n].  Returns a bound of the rounding's 2-norm:
  * |error| <= k 2^-23 |A|^T |A| elementwise, so its Frobenius norm is at most k 2^-23 ||A||_F^2. */
 static double gram(float *g, struct matrix_f32 a, int64_t k, int64_t n)
 {
 	double trace = 0;
 	gemm_f32(suf_cpu_best(), g, n, n, k, (struct matrix_f32){ a.at, a.col, a.row, NULL }, a, NULL, true);
-	for (int64_t i = 0; i < n; i++) {
+	for (int64_t i = 0; i < n; i++)
 		trace += (double)g[i * n + i];
-		for (int64_t j = 0; j < i; j++)
-			g[i * n + j] = g[j * n + i];
-	}
+	mirror(g, n);
 	return ldexp((double)k, -22) * trace;
 }
 
 static double frobenius(const float *g, int64_t n)
 {
-	double sum = 0;
-	for (int64_t i = 0; i < n * n; i++)
-		sum += (double)g[i] * (double)g[i];
-	return sqrt(sum);
+	return sqrt(scan_f32(suf_cpu_best(), g, n * n).squares);
 }
 
 /* A bound of ||G||_2 for a symmetric G by ||G||_2^2 = ||G^T G||_2, `squarings` times; G and `next` are overwritten.
@@ -89,24 +95,13 @@ struct sums { double *row1, *row2, *col1, *col2; };
 
 static void add_sums(const float *w, int64_t r, int64_t c, struct sums *s)
 {
+	const enum suf_isa isa = suf_cpu_best();
 	memset(s->col1, 0, (size_t)c * sizeof(double)); memset(s->col2, 0, (size_t)c * sizeof(double));
 	for (int64_t i = 0; i < r; i++, w += c) {
-		double sum1[LANES] = { 0 }, sum2[LANES] = { 0 };
-		for (int64_t j = 0; j < c; j++) {
-			double x = fabs((double)w[j]);
-			s->col1[j] += x; s->col2[j] += x * x;
-		}
-		for (int64_t j = 0; j + LANES <= c; j += LANES)
-			for (int l = 0; l < LANES; l++) {
-				double x = fabs((double)w[j + l]);
-				sum1[l] += x; sum2[l] += x * x;
-			}
-		for (int64_t j = c / LANES * LANES; j < c; j++) {
-			double x = fabs((double)w[j]);
-			sum1[0] += x; sum2[0] += x * x;
-		}
-		s->row1[i] = sum1[0] + sum1[1] + sum1[2] + sum1[3];
-		s->row2[i] = sum2[0] + sum2[1] + sum2[2] + sum2[3];
+		const struct scan row = scan_f32(isa, w, c);
+		s->row1[i] = row.magnitudes;
+		s->row2[i] = row.squares;
+		scan_columns(isa, w, c, s->col1, s->col2);
 	}
 }
 

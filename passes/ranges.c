@@ -12,8 +12,9 @@
 #include "passes/parallel.h"
 #include "passes/passes.h"
 #include "passes/range.h"
+#include "passes/scan_f32.h"
 
-enum { LOOSE = 64, LOOSE_NORM = 8, MARGIN = 2, HARMLESS = 1024, HARMLESS_NORM = 32, SCORE_MARGIN = 8, LANES = 8 };
+enum { LOOSE = 64, LOOSE_NORM = 8, MARGIN = 2, HARMLESS = 1024, HARMLESS_NORM = 32, SCORE_MARGIN = 8 };
 
 double range_max(const struct val *v)
 {
@@ -59,41 +60,17 @@ static void set_range(struct val *v, struct range r, enum range_source from)
 	v->from = r.lo <= r.hi ? from : RANGE_NONE;
 }
 
-/* The floats of one row, in lanes: no comparison or sum waits for the one before. */
-static void widen_row(struct range *r, const float *x, int64_t n)
-{
-	float lo[LANES], hi[LANES];
-	double sum[LANES] = { 0 }, row = 0;
-	const int64_t whole = n / LANES * LANES;
-	for (int l = 0; l < LANES; l++)
-		lo[l] = hi[l] = x[0];
-	for (int64_t i = 0; i < whole; i += LANES)
-		for (int l = 0; l < LANES; l++) {
-			lo[l] = x[i + l] < lo[l] ? x[i + l] : lo[l];
-			hi[l] = x[i + l] > hi[l] ? x[i + l] : hi[l];
-		}
-	for (int64_t i = 0; i < whole; i += LANES)
-		for (int l = 0; l < LANES; l++)
-			sum[l] += (double)x[i + l] * (double)x[i + l];
-	for (int64_t i = whole; i < n; i++) {
-		lo[0] = x[i] < lo[0] ? x[i] : lo[0];
-		hi[0] = x[i] > hi[0] ? x[i] : hi[0];
-		sum[0] += (double)x[i] * (double)x[i];
-	}
-	for (int l = 0; l < LANES; l++) {
-		r->lo = fmin(r->lo, (double)lo[l]);
-		r->hi = fmax(r->hi, (double)hi[l]);
-		row += sum[l];
-	}
-	if (!(row <= r->norm) && !isnan(r->norm))        /* NaN and infinity stay: sums of squares of other floats are finite */
-		r->norm = row;
-}
-
 static struct range range_of_floats(const float *x, int64_t n, int64_t last)
 {
+	const enum suf_isa isa = suf_cpu_best();
 	struct range r = { INFINITY, -INFINITY, 0 };
-	for (int64_t at = 0; at < n; at += last)
-		widen_row(&r, x + at, last);
+	for (int64_t at = 0; at < n; at += last) {
+		const struct scan row = scan_f32(isa, x + at, last);
+		r.lo = fmin(r.lo, row.lo);
+		r.hi = fmax(r.hi, row.hi);
+		if (!(row.squares <= r.norm) && !isnan(r.norm))  /* NaN and infinity stay: sums of squares of other floats are finite */
+			r.norm = row.squares;
+	}
 	return isfinite(r.norm) ? (struct range){ r.lo, r.hi, sqrt(r.norm) } : range_unknown();
 }
 

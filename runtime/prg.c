@@ -45,8 +45,13 @@ static enum suf_isa of_processor(void)
 
 enum suf_isa suf_cpu_best(void)
 {
-	const enum suf_isa has = of_processor();
-	return has < SUF_ISA_MOST ? has : SUF_ISA_MOST;
+	static _Atomic int known = -1;                   /* virtual machines take some 20 us for each question to the processor */
+	int best = known;
+	if (best < 0) {
+		const enum suf_isa has = of_processor();
+		known = best = (int)(has < SUF_ISA_MOST ? has : SUF_ISA_MOST);
+	}
+	return (enum suf_isa)best;
 }
 
 const struct kernel *kernel_of(enum suf_isa isa)

@@ -98,10 +98,19 @@ enum suf_err suf_weights_writer_open_masked(struct suf_weights_writer **to, cons
 	return open_writer(to, path, SUF_WEIGHTS_MASKED, program, epoch, tag, t, n, text);
 }
 
-/* Bytes per element for values in [lo, hi]. */
-static uint8_t narrowest(int64_t lo, int64_t hi)
+/* All bits of numbers or, of negative ones, of their complements: a number fits in b bits and a sign if this is less than 2^b. */
+static uint64_t magnitude(const int64_t *x, uint64_t count)
 {
-	return lo >= INT16_MIN && hi <= INT16_MAX ? 2 : lo >= INT32_MIN && hi <= INT32_MAX ? 4 : 8;
+	uint64_t bits = 0;
+	for (uint64_t i = 0; i < count; i++)
+		bits |= (uint64_t)x[i] ^ (0 - ((uint64_t)x[i] >> 63));
+	return bits;
+}
+
+/* Bytes per element. */
+static uint8_t narrowest(uint64_t bits)
+{
+	return bits <= INT16_MAX ? 2 : bits <= INT32_MAX ? 4 : 8;
 }
 
 static enum suf_err put_words(struct suf_weights_writer *w, const int64_t *data, uint64_t count, char *text)
@@ -144,21 +153,28 @@ static enum suf_err begin(struct suf_weights_writer *w, uint64_t count, uint8_t 
 	return SUF_OK;
 }
 
-enum suf_err suf_weights_writer_put(struct suf_weights_writer *w, const int64_t *data, uint64_t count, char *text)
+static enum suf_err refuse(const struct suf_weights_writer *w, const int64_t *data, uint64_t count, char *text)
 {
 	int64_t lo = 0, hi = 0;
 	for (uint64_t i = 0; i < count; i++) {
 		lo = data[i] < lo ? data[i] : lo;
 		hi = data[i] > hi ? data[i] : hi;
 	}
-	enum suf_err err = begin(w, count, narrowest(lo, hi), text);
+	return text_fail(text, SUF_EUSAGE, "tensor %u: a weight does not fit in %u bits (values from %lld to %lld)", w->next, w->slot[w->next].bits,
+	                 (long long)lo, (long long)hi);
+}
+
+enum suf_err suf_weights_writer_put(struct suf_weights_writer *w, const int64_t *data, uint64_t count, char *text)
+{
+	const uint64_t bits = magnitude(data, count);
+	enum suf_err err = begin(w, count, narrowest(bits), text);
 	if (err)
 		return err;
 	const struct slot *s = &w->slot[w->next];
 	if (w->kind != SUF_WEIGHTS_PLAIN || count != s->count)
 		return text_fail(text, SUF_EUSAGE, "tensor %u has %llu weights, %llu were given", w->next, (unsigned long long)s->count, (unsigned long long)count);
-	if (s->bits < 64 && (lo < -(1ll << (s->bits - 1)) || hi >= 1ll << (s->bits - 1)))
-		return text_fail(text, SUF_EUSAGE, "tensor %u: a weight does not fit in %u bits (values from %lld to %lld)", w->next, s->bits, (long long)lo, (long long)hi);
+	if (bits >> (s->bits - 1))
+		return refuse(w, data, count, text);
 	return put_words(w, data, count, text);
 }
 

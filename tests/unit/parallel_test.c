@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * parallel_test.c -- what the compiler does on all processors: float products against sums in double, calibration against one run
+ * parallel_test.c -- what the compiler does on all processors: float products against sums in double, scans of rows, calibration against one run
  * after the other, quantised weights against one at a time.
  */
 #include <setjmp.h>
@@ -15,6 +15,7 @@
 #include "passes/parallel.h"
 #include "passes/quantize.h"
 #include "passes/range.h"
+#include "passes/scan_f32.h"
 #include "stacks.h"
 
 static float *numbers(int64_t n)
@@ -57,7 +58,7 @@ static void check(int64_t m, int64_t n, int64_t k, bool trans, bool with_factor,
 static void test_products(void **state)
 {
 	(void)state;
-	static const int64_t size[][3] = { { 1, 1, 1 }, { 1, 70, 3 }, { 8, 32, 128 }, { 9, 33, 129 }, { 7, 31, 127 }, { 65, 520, 17 }, { 5, 1031, 300 } };
+	static const int64_t size[][3] = { { 1, 1, 1 }, { 1, 70, 3 }, { 12, 32, 256 }, { 13, 33, 257 }, { 11, 31, 255 }, { 101, 520, 17 }, { 5, 1031, 300 } };
 	for (enum suf_isa isa = SUF_ISA_PORTABLE; isa <= suf_cpu_best(); isa++) {
 		for (size_t s = 0; s < sizeof size / sizeof *size; s++)
 			for (int how = 0; how < 4; how++)
@@ -65,6 +66,62 @@ static void test_products(void **state)
 		for (int64_t n = 1; n < 1100; n = n * 3 + 5)
 			check(n, n, 40, false, false, true, isa);
 	}
+}
+
+/* Every instruction set that fuses gives the same bits, on all processors and, from inside of a piece, on one. */
+struct one { float *c, *a, *b; int64_t m, n, k; enum suf_isa isa; };
+
+static void alone(void *arg, int64_t i)
+{
+	const struct one *w = arg;
+	if (i == 0)
+		gemm_f32(w->isa, w->c, w->m, w->n, w->k, (struct matrix_f32){ w->a, w->k, 1, NULL }, (struct matrix_f32){ w->b, w->n, 1, NULL }, NULL, false);
+}
+
+static void test_bits(void **state)
+{
+	(void)state;
+	enum { M = 150, N = 610, K = 700 };
+	float *a = numbers(M * K), *b = numbers(K * N), *c = numbers(M * N), *d = numbers(M * N);
+	for (enum suf_isa isa = SUF_ISA_AESNI; isa <= suf_cpu_best(); isa++) {
+		struct one one = { c, a, b, M, N, K, suf_cpu_best() }, two = { d, a, b, M, N, K, isa };
+		alone(&one, 0);
+		parallel_for(2, alone, &two);
+		assert_memory_equal(c, d, (size_t)(M * N) * sizeof *c);
+	}
+	free(a); free(b); free(c); free(d);
+}
+
+/* Scans of rows against sums one after the other; all instruction sets give the same bits. */
+static void check_scan(const float *x, int64_t n, enum suf_isa isa)
+{
+	const struct scan got = scan_f32(isa, x, n), portable = scan_f32(SUF_ISA_PORTABLE, x, n);
+	struct scan want = { INFINITY, -INFINITY, 0, 0, 0 };
+	double *column = calloc((size_t)n * 2, sizeof *column);
+	assert_non_null(column);
+	scan_columns(isa, x, n, column, column + n);
+	for (int64_t i = 0; i < n; i++) {
+		const double y = (double)x[i];
+		want = (struct scan){ fmin(want.lo, y), fmax(want.hi, y), want.sum + y, want.magnitudes + fabs(y), want.squares + y * y };
+		assert_true(column[i] == fabs(y) && column[n + i] == y * y);
+	}
+	assert_memory_equal(&got, &portable, sizeof got);
+	assert_true(got.lo == want.lo && got.hi == want.hi && fabs(got.sum - want.sum) <= 0x1p-40 * want.magnitudes);
+	assert_true(fabs(got.magnitudes - want.magnitudes) <= 0x1p-40 * want.magnitudes && fabs(got.squares - want.squares) <= 0x1p-40 * want.squares);
+	free(column);
+}
+
+static void test_scans(void **state)
+{
+	(void)state;
+	enum { MOST = 700 };
+	float *x = numbers(MOST);
+	for (enum suf_isa isa = SUF_ISA_PORTABLE; isa <= suf_cpu_best(); isa++)
+		for (int64_t n = 1; n <= MOST; n = n < 40 ? n + 1 : n * 2)
+			check_scan(x, n, isa);
+	x[MOST - 1] = NAN;
+	assert_true(!isfinite(scan_f32(suf_cpu_best(), x, MOST).squares));
+	free(x);
 }
 
 static void count_up(void *arg, int64_t i)
@@ -113,11 +170,11 @@ static void test_weights(void **state)
 	diag_free(d);
 }
 
-/* Five examples at once show what they show one after the other. */
+/* Examples side by side, more than are run together, show what they show one after the other. */
 static void test_calibration(void **state)
 {
 	(void)state;
-	enum { SEQ = 12, HIDDEN = 64, COUNT = 5 };
+	enum { SEQ = 12, HIDDEN = 64, COUNT = 11 };
 	char path[] = "/tmp/parallel_test.XXXXXX.npy", text[256];
 	const int fd = mkstemps(path, 4);
 	assert_true(fd >= 0 && close(fd) == 0);
@@ -158,6 +215,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_products),
+		cmocka_unit_test(test_bits),
+		cmocka_unit_test(test_scans),
 		cmocka_unit_test(test_parallel),
 		cmocka_unit_test(test_weights),
 		cmocka_unit_test(test_calibration),
