@@ -13,7 +13,7 @@
 #endif
 
 enum {
-	DEPTH = 128, COLS = 128,            /* of a panel, all terms together: slivers of B have 32 KiB at most, panels 128 KiB */
+	DEPTH = 128, COLS = 256,            /* of a panel, all terms together: slivers of B have 32 KiB at most, panels 256 KiB */
 	TILE_MAX = 128,
 	UNIT = 32                           /* every tile side divides it */
 };
@@ -251,15 +251,20 @@ static void make_panel(const struct panel *p, const struct gemm_term *t, const s
 	prg_wipe(piece, sizeof piece);
 }
 
-/* Lines of the next panel of a B that is in memory: brought near while this one is multiplied. */
-struct ahead { const uint64_t *at; int64_t line; size_t lines, words; };
+/* The next panel of a B that is in memory: brought near, a few cache lines with each tile, while this one is multiplied. */
+struct ahead { const uint64_t *at; int64_t row; size_t rows, words, word, lines; };
 
 static void fetch(struct ahead *next)
 {
-	for (size_t i = 0; next->lines && i < next->words; i += 64 / sizeof *next->at)
-		__builtin_prefetch(next->at + i, 0, 2);
-	if (next->lines && --next->lines)
-		next->at += next->line;
+	for (size_t i = 0; i < next->lines && next->rows; i++) {
+		__builtin_prefetch(next->at + next->word, 0, 2);
+		next->word += 64 / sizeof *next->at;
+		if (next->word >= next->words) {
+			next->word = 0;
+			if (--next->rows)
+				next->at += next->row;
+		}
+	}
 }
 
 /* C panel += A panel * B panel */
@@ -284,14 +289,16 @@ static void multiply_panels(const struct tile_kernel *kernel, size_t rows, size_
 }
 
 /* The panel of B after the one at (k, j), if rows of B lie in memory */
-static struct ahead after(const struct gemm_dims *d, const uint64_t *b, size_t most, size_t k, size_t j)
+static struct ahead after(const struct gemm_dims *d, const uint64_t *b, size_t most, size_t k, size_t j, size_t tiles)
 {
 	const bool wrap = j + COLS >= d->n;
 	const size_t k1 = wrap ? k + most : k, j1 = wrap ? 0 : j + COLS;
 
 	if (!b || d->sb_j != 1 || k1 >= d->k)
 		return (struct ahead){ 0 };
-	return (struct ahead){ b + (int64_t)k1 * d->sb_k + (int64_t)j1, d->sb_k, min_size(most, d->k - k1), min_size(COLS, d->n - j1) };
+	const size_t rows = min_size(most, d->k - k1), words = min_size(COLS, d->n - j1);
+	const size_t all = rows * (words * sizeof *b / 64 + 1);
+	return (struct ahead){ b + (int64_t)k1 * d->sb_k + (int64_t)j1, d->sb_k, rows, words, 0, (all + tiles - 1) / tiles };
 }
 
 void gemm_u64(enum suf_isa isa, int narrow52, const struct gemm_dims *d, const struct gemm_term *term, size_t terms, uint64_t *c, void *work)
@@ -316,7 +323,8 @@ void gemm_u64(enum suf_isa isa, int narrow52, const struct gemm_dims *d, const s
 				else
 					pack(&b, term[t].b + (int64_t)k * d->sb_k + (int64_t)j * d->sb_j, d->sb_j, d->sb_k);
 			}
-			multiply_panels(kernel, d->m, cols, pitch, pack_a, pack_b, c + j, d->ldc, after(d, term[terms - 1].b, most, k, j));
+			const size_t tiles = (d->m + kernel->rows - 1) / kernel->rows * ((cols + kernel->cols - 1) / kernel->cols);
+			multiply_panels(kernel, d->m, cols, pitch, pack_a, pack_b, c + j, d->ldc, after(d, term[terms - 1].b, most, k, j, tiles));
 		}
 	}
 }
