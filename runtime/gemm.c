@@ -127,8 +127,10 @@ __attribute__((target("avx512f,avx512ifma"))) static void tile_ifma(size_t depth
 	__m512i sum[4][4], y[4];
 
 	UNROLL
-	for (int i = 0; i < 16; i++)
+	for (int i = 0; i < 16; i++) {
+		__builtin_prefetch(c + i / 4 * ldc + i % 4 * 8, 1); /* needed at the end; a wide C is in no near cache */
 		sum[i / 4][i % 4] = _mm512_setzero_si512();
+	}
 	for (size_t k = 0; k < depth; k++, a += 4, b += 32) {
 		UNROLL
 		for (int j = 0; j < 4; j++)
