@@ -26,7 +26,7 @@ nightly: check
 bench:
 	@tools/deps.sh
 	cmake --preset release
-	cmake --build --preset release --target sufc suf npy
+	cmake --build --preset release --target sufc suf npy predict
 	tools/bench_bert.sh build/release
 	tools/bench_bert.sh build/release --model bert-full
 

@@ -38,6 +38,7 @@ while [[ $# -gt 0 ]]; do
 	shift
 done
 
+need_built sufc predict npy
 at=$work/$model-$size-$seq
 mkdir -p "$at"
 if [[ $model == bert-full ]]; then

@@ -19,6 +19,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 build=$(cd "${1:?usage: bench_predict.sh BUILD_DIR [options]}" && pwd)
 shift
 source "$root/tools/lib.sh"
+need_built sufc predict npy link_relay
 runs=5 warmup=1 networks="loopback lan wan" models="digits_vit char_gpt text_classifier" bert="" machine="" slack="" work=$build/bench-predict
 tls=0 streamed=0 fastest=0
 while [[ $# -gt 0 ]]; do

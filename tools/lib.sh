@@ -3,6 +3,14 @@
 #   build  the build folder (sufc, libsuf.a and npy inside)
 #   root   the source folder
 
+# Ends the script, with a way out, where a program is not built yet: need_built NAME...
+need_built() {
+	local name
+	for name; do
+		[[ -x $build/$name ]] || { echo "$build/$name is not there; first: cmake --build $build --target suf $*" >&2; exit 1; }
+	done
+}
+
 # A port of 127.0.0.1 on which nobody listens.
 pick_port() {
 	local port

@@ -9,6 +9,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 build=$(cd "${1:?usage: measure_examples.sh BUILD_DIR [--update] [--gates SET] [sufc options]}" && pwd)
 shift
 source "$root/tools/lib.sh"
+need_built sufc npy
 update=0 sets=
 [[ ${1:-} != --update ]] || { update=1; shift; }
 [[ ${1:-} != --gates ]] || { sets=$2; shift 2; }
