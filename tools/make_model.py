@@ -27,9 +27,12 @@ if "--no-weights" in sys.argv:  # needs neither numpy nor onnx
     sys.argv.remove("--no-weights")
     sys.exit(make_shapes.main())
 
-import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+try:
+    import numpy as np
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+except ImportError as missing:
+    sys.exit(f"{missing}; first: pip install -r {pathlib.Path(__file__).parent / 'requirements.txt'}  (for the stacks: numpy onnx onnxruntime)")
 
 SIZES = {  # layers, hidden, heads, feed-forward
     "tiny": (2, 128, 2, 512),
