@@ -69,8 +69,9 @@ struct val {                 /* one tensor, defined once */
 	double norm;             /* bound of the 2-norm along the last axis; < 0: unknown */
 	enum range_source from;
 	double row_sum;          /* largest |sum along the last axis| of calibration data; 0: none */
-	bool is_score, has_row_max; /* read by a softmax; row_max is known */
-	double row_max;          /* least maximum of a row that is read by a softmax, of calibration data */
+	bool is_score, has_row_max; /* read by a softmax, masks not counted; row_max is known */
+	bool is_masked;          /* an attention mask, what it is made from, or scores with one added; from pass ranges on */
+	double row_max;          /* the maximum of a row that a softmax reads is at least this, if a column is visible */
 	const struct matrix *norms[2]; /* during pass ranges: of a constant matrix, and transposed; NULL: not known yet */
 	const char *why;         /* for the report: what its fraction bits and its ring follow from; NULL: the program's one format */
 	const void *data;        /* constants: float[], int64_t[] or bool[] by dtype (host order, may be mapped);

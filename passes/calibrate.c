@@ -29,7 +29,9 @@ static double row_sum(const struct val *v, const float *x)
 	return most;
 }
 
-/* Rows of a softmax along the last axis, packed ones too: the least of their maxima. */
+enum { ROW_MARGIN = 6 };     /* nats by which rows may stay below those of the examples */
+
+/* Rows of a softmax along the last axis, packed ones too: the least of their maxima; rows that a mask hides in full do not count. */
 static double row_maxima(const struct node *n, const float *x)
 {
 	const struct val *v = n->in[0];
@@ -42,7 +44,8 @@ static double row_maxima(const struct node *n, const float *x)
 	const int64_t rows = packed ? ir_int(n, ATTR_rows) : 1, first = packed ? ir_int_or(n, ATTR_past, 0) + 1 : range_last(v);
 	for (int64_t at = 0, row = 0; at < count; row = (row + 1) % rows) {
 		const int64_t length = first + (packed ? row : 0);
-		result = fmin(result, scan_f32(isa, x + at, length).hi);
+		const double most = scan_f32(isa, x + at, length).hi;
+		result = fmin(result, most > MASK_SECRET / 2 ? most : INFINITY);
 		at += length;
 	}
 	return result;
@@ -112,7 +115,8 @@ static bool run_examples(struct prog *p, const struct examples *ex, struct range
 		widen(&to[i % n], job.seen[i].range);
 		v->row_sum = fmax(v->row_sum, job.seen[i].row_sum);
 		if (job.seen[i].row_max < INFINITY) {
-			v->row_max = v->has_row_max ? fmin(v->row_max, job.seen[i].row_max) : job.seen[i].row_max;
+			const double least = job.seen[i].row_max - ROW_MARGIN;
+			v->row_max = v->has_row_max ? fmin(v->row_max, least) : least;
 			v->has_row_max = true;
 		}
 	}

@@ -5,7 +5,7 @@
 #include "passes/gate/suf_rows.h"
 #include "passes/range.h"
 
-enum { WIDEST = 64, ULPS = 4, SUM_BITS = 11, MULTIPLIER = 10, SPARE_NATS = 1, SUM_MARGIN = 4, ROW_MARGIN = 6, MOST_CELL = 32 /* nats: the public multiplier is a word */,
+enum { WIDEST = 64, ULPS = 4, SUM_BITS = 11, MULTIPLIER = 10, SPARE_NATS = 1, SUM_MARGIN = 4, WINDOW = 256 /* nats */, MOST_CELL = 32 /* nats: the public multiplier is a word */,
        MOST_CELL_BITS = 16 /* of step exps */ };
 
 static unsigned
@@ -60,10 +60,10 @@ plan_tables(struct soft_plan *p, double lo, double hi, unsigned f, unsigned p_fr
 static bool
 plan_sum(const struct val *x, struct soft_plan *p)
 {
-	if (x->from == RANGE_NONE || !(x->lo <= x->hi) || x->hi - x->lo > 100 || range_is_masked(x))
+	if (x->from == RANGE_NONE || !(x->lo <= x->hi) || x->hi - x->lo > WINDOW)
 		return false;
-	/* at least e^lo, or what the data shows less a margin, at most longest e^hi */
-	const double lowest = x->has_row_max ? fmax(x->lo, x->row_max - ROW_MARGIN) : x->lo;
+	/* at least e^lo, or what is known of rows, at most longest e^hi */
+	const double lowest = x->has_row_max ? fmax(x->lo, x->row_max) : x->lo;
 	const double least = lowest / M_LN2, most = x->hi / M_LN2 + log2((double)p->longest);
 	p->frac = least < SUM_BITS ? (unsigned)ceil(SUM_BITS - least) : 0;
 	p->sum = p->frac + (unsigned)ceil(fmax(most, 0)) + 2;

@@ -1,23 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0
- * range_mask.c -- masks deep enough for the scores that they hide.
+ * range_mask.c -- masks as deep as the scores that they hide ask for.
  *
- * A hidden score s + mask must lie 16 below the largest visible one to vanish in
- * the exponential: mask <= -(2 max|s| + 16).  fuse_mask writes MASK_SECRET and
- * MASK_PUBLIC, enough for usual scores; where the bound of the scores is larger,
- * the mask is made deeper by a power of two.
+ * A hidden score s + mask must lie 16 below the largest visible one to vanish in the exponential: mask <= -(2 max|s| + 16).
+ * fuse_mask writes MASK_SECRET and MASK_PUBLIC, enough for usual scores; where the bound of the scores is larger, the mask is
+ * made deeper by a power of two.  Where values may have formats of their own, every bit of masked scores is paid for and
+ * tables of exponentials have to cover them: all masks get the depth that the widest scores need, no more.
  */
 #include <math.h>
 #include "passes/passes.h"
 #include "passes/range.h"
 
-static struct node *mask_scale(const struct val *v)
+enum { VANISHES = 16, LOOKS = 1000 };
+
+/* Through layout, to where the elements come from */
+static const struct node *origin(const struct val *v)
 {
 	while (v->def && (v->def->op == OP_reshape || v->def->op == OP_transpose || v->def->op == OP_slice || v->def->op == OP_expand ||
 	                  v->def->op == OP_gather || v->def->op == OP_tril || v->def->op == OP_concat))
 		v = v->def->in[0];
-	bool found = v->def && v->def->op == OP_scale && fabs(ir_f64(v->def, ATTR_factor)) >= fabs(MASK_SECRET) && v->from != RANGE_NONE
-		&& fmax(fabs(v->lo), fabs(v->hi)) <= 1.001 * fabs(ir_f64(v->def, ATTR_factor)) && fmin(fabs(v->lo), fabs(v->hi)) == 0;
-	return found ? v->def : NULL;
+	return v->def;
+}
+
+static bool is_secret_mask(const struct val *v)
+{
+	const struct node *n = origin(v);
+	const double factor = n && n->op == OP_scale ? fabs(ir_f64(n, ATTR_factor)) : 0;
+	return factor >= fabs(MASK_SECRET) && v->from != RANGE_NONE && fmax(fabs(v->lo), fabs(v->hi)) <= 1.001 * factor && fmin(fabs(v->lo), fabs(v->hi)) == 0;
 }
 
 static bool is_public_mask(const struct val *v)
@@ -25,42 +33,84 @@ static bool is_public_mask(const struct val *v)
 	return v->data && v->type.sec == SEC_PUBLIC && v->lo <= MASK_PUBLIC && v->hi == 0;
 }
 
+static bool is_mask(const struct val *v) { return is_secret_mask(v) || is_public_mask(v); }
+
 bool range_is_masked(const struct val *v)
 {
 	const struct node *n = v->def;
-	bool sum = n && n->op == OP_add;
-	return mask_scale(v) || (sum && (mask_scale(n->in[0]) || mask_scale(n->in[1]) || is_public_mask(n->in[0]) || is_public_mask(n->in[1])));
+	return is_secret_mask(v) || (n && n->op == OP_add && (is_mask(n->in[0]) || is_mask(n->in[1])));
 }
 
-/* max|s| of what is added up to v, without the masks; INFINITY: unknown.  looks: how many sums may still be taken apart. */
-static double scores(const struct val *v, int *looks)
+struct val *range_unmasked(const struct val *v)
 {
-	if (is_public_mask(v) || mask_scale(v))
-		return 0;
-	if (v->def && v->def->op == OP_add && --*looks > 0)
-		return scores(v->def->in[0], looks) + scores(v->def->in[1], looks);
-	return range_max(v);
+	const struct node *n = v->def;
+	for (int k = 0; n && n->op == OP_add && k < 2; k++) {
+		const struct node *made = origin(n->in[1 - k]);
+		if (n->in[1 - k]->data || (made && made->op == OP_scale && fabs(ir_f64(made, ATTR_factor)) == fabs(MASK_SECRET)))
+			return n->in[k];
+	}
+	return NULL;
 }
 
-static bool deepen_const(struct prog *p, struct node *add, int k, double need)
+/* The node whose factor is the depth of the secret mask v, once is_masked is set. */
+static struct node *mask_scale(const struct val *v)
+{
+	const struct node *n = v->is_masked ? origin(v) : NULL;
+	return n && n->op == OP_scale ? n->out[0]->def : NULL;
+}
+
+static bool is_masked_const(const struct val *v) { return v->data && v->is_masked; }
+
+static void mark(struct prog *p)
+{
+	for (int k = 0; k < p->nvals; k++)
+		p->vals[k]->is_masked |= range_is_masked(p->vals[k]) || is_public_mask(p->vals[k]);
+	for (struct node *n = p->first; n; n = n->next)
+		if (n->op == OP_add)
+			n->out[0]->is_masked |= n->in[0]->is_masked || n->in[1]->is_masked;
+}
+
+/* Bounds of what is added up to v, without the masks; infinite: unknown.  looks: how many sums may still be taken apart. */
+static struct range scores(const struct val *v, int *looks)
+{
+	if (is_masked_const(v) || mask_scale(v))
+		return (struct range){ 0, 0, -1 };
+	if (v->def && v->def->op == OP_add && --*looks > 0) {
+		const struct range a = scores(v->def->in[0], looks), b = scores(v->def->in[1], looks);
+		return (struct range){ a.lo + b.lo, a.hi + b.hi, -1 };
+	}
+	return v->from == RANGE_NONE ? (struct range){ -INFINITY, INFINITY, -1 } : (struct range){ v->lo, v->hi, -1 };
+}
+
+static double depth_for(struct range s) { return 2 * fmax(-s.lo, s.hi) + VANISHES; }
+
+/* A mask of depth `have` gets the factor: to `need` itself if it may become less deep, else by powers of two. */
+static double factor_for(double have, double need, bool fit)
+{
+	double by = fit ? need / have : 1;
+	while (!fit && have * by < need)
+		by *= 2;
+	return by;
+}
+
+static bool deepen_const(struct prog *p, struct node *add, int k, double need, bool fit)
 {
 	struct val *v = add->in[k];
-	float by = 1;
-	while (-v->lo * (double)by < need)
-		by *= 2;
+	const double by = factor_for(-v->lo, need, fit);
 	if (by == 1)
 		return false;
 	int64_t n = ir_count(v);
 	float *data = arena_alloc(p->arena, (size_t)n * sizeof *data);
 	for (int64_t i = 0; i < n; i++)
-		data[i] = (float)ir_elem(v, i) * by;
+		data[i] = ir_elem(v, i) == 0 ? 0 : (float)(fit ? -need : ir_elem(v, i) * by);
 	struct val *deep = ir_const(p, arena_printf(p->arena, "%s.deep", v->name), DT_F32, SEC_PUBLIC, v->rank, v->dim, data);
-	deep->lo = v->lo * (double)by; deep->hi = 0; deep->norm = v->norm * (double)by; deep->from = RANGE_PROVEN;
+	deep->lo = v->lo * by; deep->hi = 0; deep->norm = v->norm * by; deep->from = RANGE_PROVEN;
+	deep->is_masked = true;
 	ir_set_in(p, add, k, deep);
 	return true;
 }
 
-static bool deepen(struct prog *p, struct val *v, double need)
+static bool deepen(struct prog *p, struct val *v, double need, bool fit)
 {
 	bool changed = false;
 	if (!v->def || v->def->op != OP_add)
@@ -68,31 +118,46 @@ static bool deepen(struct prog *p, struct val *v, double need)
 	for (int k = 0; k < 2; k++) {
 		struct val *in = v->def->in[k];
 		struct node *s = mask_scale(in);
-		if (is_public_mask(in)) {
-			changed |= deepen_const(p, v->def, k, need);
+		if (is_masked_const(in)) {
+			changed |= deepen_const(p, v->def, k, need, fit);
 		} else if (s) {
-			double f = ir_f64(s, ATTR_factor), was = f;
-			while (fabs(f) < need)
-				f *= 2;
-			ir_set_f64(p, s, ATTR_factor, f);
-			changed |= f != was;
+			const double f = ir_f64(s, ATTR_factor), by = factor_for(fabs(f), need, fit);
+			ir_set_f64(p, s, ATTR_factor, fit ? copysign(need, f) : f * by);
+			changed |= by != 1;
 		} else {
-			changed |= deepen(p, in, need);
+			changed |= deepen(p, in, need, fit);
 		}
 	}
 	return changed;
 }
 
-bool ranges_deepen_masks(struct prog *p)
+static bool is_masked_softmax(const struct node *n) { return (n->op == OP_softmax || n->op == OP_softmax_tril) && n->in[0]->is_masked; }
+
+bool ranges_fit_masks(struct prog *p, bool fit)
 {
 	bool changed = false;
+	double most = 0;
+	mark(p);
 	for (struct node *n = p->first; n; n = n->next) {
-		if (n->op != OP_softmax && n->op != OP_softmax_tril)
+		if (!is_masked_softmax(n))
 			continue;
-		int looks = 1000;
-		double need = 2 * scores(n->in[0], &looks) + 16;
+		int looks = LOOKS;
+		struct val *x = n->in[0];
+		const struct range s = scores(x, &looks);
+		most = fmax(most, ceil(depth_for(s)));
+		if (isfinite(s.lo)) {
+			x->row_max = x->has_row_max ? fmax(x->row_max, s.lo) : s.lo;
+			x->has_row_max = true;
+		}
+	}
+	const bool all = fit && most < 0x1p20; /* masks are shared between softmaxes */
+	for (struct node *n = p->first; n; n = n->next) {
+		if (!is_masked_softmax(n))
+			continue;
+		int looks = LOOKS;
+		const double need = all ? most : depth_for(scores(n->in[0], &looks));
 		if (isfinite(need) && need < 0x1p40)
-			changed |= deepen(p, n->in[0], need);
+			changed |= deepen(p, n->in[0], need, all);
 	}
 	return changed;
 }

@@ -114,7 +114,7 @@ struct range range_of_data(const struct val *v, const void *data)
 /* Rings of their own: every bit of a looser bound is paid for. */
 static void calibrate(struct val *v, const struct range *seen, bool mixed)
 {
-	if (v->dtype != DT_F32 || !(seen->lo <= seen->hi) || range_is_masked(v)) /* examples may hide nothing */
+	if (v->dtype != DT_F32 || !(seen->lo <= seen->hi) || v->is_masked || range_is_masked(v))
 		return;
 	double max = fmax(fabs(seen->lo), fabs(seen->hi)), m = MARGIN * max, norm = MARGIN * seen->norm;
 	if (mixed && v->is_score)        /* what a table of exponentials has to cover */
@@ -145,32 +145,23 @@ static enum range_source source_of(const struct node *n)
 	return RANGE_PROVEN;
 }
 
-/* v, through layout, casts, signs and constant operands. */
-static bool comes_from(const struct val *x, const struct val *v)
+/* What x is made from by layout, casts, signs and constant operands; NULL: by something else. */
+static struct val *made_from(const struct val *x)
 {
-	while (x != v && x->def) {
-		const struct node *n = x->def;
-		switch (n->op) {
-		case OP_reshape: case OP_transpose: case OP_slice: case OP_expand: case OP_gather: case OP_cast: case OP_neg:
-			x = n->in[0];
-			break;
-		case OP_add: case OP_sub: case OP_mul:
-			x = n->in[n->in[0]->data != NULL];
-			break;
-		default:
-			return false;
-		}
+	const struct node *n = x->def;
+	switch (n ? n->op : OP_matmul) {
+	case OP_reshape: case OP_transpose: case OP_slice: case OP_expand: case OP_gather: case OP_cast: case OP_neg: return n->in[0];
+	case OP_add: case OP_sub: case OP_mul: return n->in[n->in[0]->data != NULL];
+	default: return NULL;
 	}
-	return x == v;
 }
 
-/* An input that a softmax reads as its mask holds 0 and 1; fuse_mask gave the factor. */
-static bool is_mask(const struct prog *p, const struct val *v)
+/* What masks are made from: fuse_mask gave the factor.  Examples say nothing of it, they may hide nothing. */
+static void mark_masks(struct prog *p)
 {
-	for (const struct node *n = p->first; n; n = n->next)
-		if (n->op == OP_scale && fabs(ir_f64(n, ATTR_factor)) == fabs(MASK_SECRET) && comes_from(n->in[0], v))
-			return true;
-	return false;
+	for (struct node *n = p->first; n; n = n->next)
+		for (struct val *v = n->op == OP_scale && fabs(ir_f64(n, ATTR_factor)) == fabs(MASK_SECRET) ? n->in[0] : NULL; v; v = made_from(v))
+			v->is_masked = true;
 }
 
 static struct range input_range(const struct prog *p, const struct val *v)
@@ -178,7 +169,7 @@ static struct range input_range(const struct prog *p, const struct val *v)
 	double rows = 0;
 	if (v->lo <= v->hi && v->from != RANGE_NONE)       /* an earlier pass knows, e.g. a 0/1 mask */
 		return (struct range){ v->lo, v->hi, v->norm };
-	if (v->dtype == DT_BOOL || is_mask(p, v))
+	if (v->dtype == DT_BOOL || v->is_masked)  /* a mask: 0 and 1 */
 		return (struct range){ 0, 1, -1 };
 	for (const struct node *n = p->first; n; n = n->next)
 		if (n->op == OP_embedding && n->in[1] == v)
@@ -237,8 +228,9 @@ static void mark_scores(struct prog *p)
 {
 	for (struct node *n = p->first; n; n = n->next)
 		if (n->op == OP_softmax || n->op == OP_softmax_tril) {
-			struct val *v = n->in[0];
-			v->is_score = true;
+			struct val *v = n->in[0], *score;
+			for (v->is_score = true; (score = range_unmasked(v)); v = score)
+				score->is_score = true;
 			if (v->def && v->def->op == OP_tril)
 				v->def->in[0]->is_score = true;
 		}
@@ -248,6 +240,7 @@ bool pass_ranges(struct prog *p)
 {
 	struct range *seen = NULL;
 	mark_scores(p);
+	mark_masks(p);
 	if (p->opt && p->opt->calibrate && !calibrate_run(p, p->opt->calibrate, &seen))
 		return false;
 	parallel_for(p->nvals, constant_range, p);
@@ -262,7 +255,7 @@ bool pass_ranges(struct prog *p)
 	matrix_norms_prepare(p);
 	sweep(p, seen, true);
 	matrix_norms_forget(p);
-	if (ranges_deepen_masks(p))
+	if (ranges_fit_masks(p, gates_may_be_mixed(p->opt)))
 		sweep(p, seen, false);           /* masks go into softmax only: products keep their ranges */
 	return true;
 }

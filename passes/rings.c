@@ -101,7 +101,7 @@ solve(struct rings *r)
 	for (int k = 0; k < p->nout; k++)
 		at_least(&r->bits[p->out[k]->slot], own_bits(p->out[k]));
 	for (int k = 0; k < p->nin; k++) /* what a client may give: runtime/quant.c */
-		at_least(&r->bits[p->in[k]->slot], p->in[k]->dtype == DT_F32 ? format_bits(p->in[k], 1) : 2);
+		at_least(&r->bits[p->in[k]->slot], p->in[k]->dtype == DT_F32 || (!p->in[k]->onehot && p->in[k]->from != RANGE_NONE) ? format_bits(p->in[k], 1) : 2);
 	for (struct node *n = p->last; n; n = n->prev) {
 		struct val *out = n->out[0];
 		if (at_least(&r->bits[out->slot], n->op == OP_rescale || n->op == OP_argmax ? own_bits(out) : 2))

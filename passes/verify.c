@@ -212,11 +212,11 @@ static void ***evaluate(struct prog *p, const struct examples *ex)
 	return result;
 }
 
-/* Does a mask of a softmax reach v, before that softmax?  Pass ranges makes masks deeper. */
+/* Does a mask of a softmax reach v, before that softmax?  Pass ranges decides how deep masks are. */
 static bool holds_mask(const struct val *v, int *looks)
 {
 	const struct node *n = v->def;
-	if (range_is_masked(v) || --*looks < 0)
+	if (v->is_masked || --*looks < 0)
 		return true;
 	if (!n || (n->op != OP_add && n->op != OP_tril && n->op != OP_reshape && n->op != OP_transpose && n->op != OP_slice && n->op != OP_expand))
 		return false;

@@ -23,6 +23,7 @@ struct gate_case {
 	double (*draw)(struct model *, double reach, int64_t i);
 	int64_t tanh;
 	double bound, rms;               /* of the error */
+	double least;                    /* a row of scores has an element of at least this; 0: nothing is known */
 };
 
 static double evenly(struct model *m, double reach, int64_t i) { (void)i; return reach * (2 * model_uniform(m) - 1); }
@@ -42,6 +43,8 @@ build(struct model *m, const struct gate_case *k)
 	x->hi = k->reach;
 	x->norm = k->norm > 0 ? k->norm : k->reach * sqrt((double)k->cols);
 	x->from = RANGE_PROVEN;
+	x->has_row_max = k->least != 0;
+	x->row_max = k->least;
 	struct node *n = model_node(m, k->op, "y", 2, dim, 1, &x);
 	if (k->op == OP_softmax)
 		ir_set_int(m->p, n, ATTR_axis, 1);
@@ -133,28 +136,30 @@ check(const struct gate_case *k)
 }
 
 static const struct gate_case acts[] = {
-	{ OP_gelu, "compact", 40, 50, 5, 0, evenly, 0, 3e-3, 1e-3 },
-	{ OP_gelu, "compact", 40, 50, 14, 0, evenly, 1, 3.6e-3, 1.1e-3 },
-	{ OP_gelu, "compact", 40, 50, 60, 0, evenly, 0, 4.2e-3, 1.2e-3 },
-	{ OP_silu, "compact", 40, 50, 7, 0, normally, 0, 4e-3, 1.2e-3 },
-	{ OP_silu, "compact", 40, 50, 100, 0, evenly, 0, 2e-2, 6e-3 },
-	{ OP_tanh, "compact", 40, 50, 6, 0, normally, 0, 2.5e-3, 1e-3 },
-	{ OP_sigmoid, "compact", 40, 50, 20, 0, evenly, 0, 2e-3, 8e-4 },
-	{ OP_erf, "compact", 40, 50, 3, 0, evenly, 0, 3e-3, 1.2e-3 },
-	{ OP_relu, "compact", 40, 50, 30, 0, evenly, 0, 1.1e-3, 8e-4 },
+	{ OP_gelu, "compact", 40, 50, 5, 0, evenly, 0, 3e-3, 1e-3, 0 },
+	{ OP_gelu, "compact", 40, 50, 14, 0, evenly, 1, 3.6e-3, 1.1e-3, 0 },
+	{ OP_gelu, "compact", 40, 50, 60, 0, evenly, 0, 4.2e-3, 1.2e-3, 0 },
+	{ OP_silu, "compact", 40, 50, 7, 0, normally, 0, 4e-3, 1.2e-3, 0 },
+	{ OP_silu, "compact", 40, 50, 100, 0, evenly, 0, 2e-2, 6e-3, 0 },
+	{ OP_tanh, "compact", 40, 50, 6, 0, normally, 0, 2.5e-3, 1e-3, 0 },
+	{ OP_sigmoid, "compact", 40, 50, 20, 0, evenly, 0, 2e-3, 8e-4, 0 },
+	{ OP_erf, "compact", 40, 50, 3, 0, evenly, 0, 3e-3, 1.2e-3, 0 },
+	{ OP_relu, "compact", 40, 50, 30, 0, evenly, 0, 1.1e-3, 8e-4, 0 },
 };
 static const struct gate_case rows[] = {
-	{ OP_softmax, "compact", 20, 1, 3, 0, evenly, 0, 4e-3, 2e-3 },
-	{ OP_softmax, "compact", 20, 17, 1, 0, evenly, 0, 1.5e-3, 3e-4 },
-	{ OP_softmax, "compact", 20, 128, 8, 0, normally, 0, 3e-3, 4e-4 },
-	{ OP_softmax, "compact", 9, 111, 13, 0, peaks, 0, 3e-3, 5e-4 },
-	{ OP_softmax, "compact", 9, 64, 40, 0, normally, 0, 4e-3, 1e-3 },      /* by a tree of maxima */
-	{ OP_softmax, "compact", 4, 512, 5, 0, normally, 0, 2e-3, 2e-4 },
-	{ OP_layernorm, "compact", 12, 64, 8, 0, normally, 0, 6e-3, 1.5e-3 },
-	{ OP_layernorm, "compact", 3, 768, 30, 260, normally, 0, 2e-2, 2e-3 },
-	{ OP_layernorm, "compact", 7, 48, 0.5, 0, normally, 0, 1.2e-2, 3e-3 },
-	{ OP_rmsnorm, "compact", 12, 100, 8, 0, normally, 0, 6e-3, 1.5e-3 },
-	{ OP_rmsnorm, "compact", 5, 1, 2, 0, evenly, 0, 6e-3, 3e-3 },
+	{ OP_softmax, "compact", 20, 1, 3, 0, evenly, 0, 4e-3, 2e-3, 0 },
+	{ OP_softmax, "compact", 20, 17, 1, 0, evenly, 0, 1.5e-3, 3e-4, 0 },
+	{ OP_softmax, "compact", 20, 128, 8, 0, normally, 0, 3e-3, 4e-4, 0 },
+	{ OP_softmax, "compact", 9, 111, 13, 0, peaks, 0, 3e-3, 5e-4, 0 },
+	{ OP_softmax, "compact", 9, 64, 40, 0, normally, 0, 4e-3, 1e-3, 0 },      /* by a tree of maxima */
+	{ OP_softmax, "compact", 4, 512, 5, 0, normally, 0, 2e-3, 2e-4, 0 },
+	{ OP_softmax, "compact", 9, 64, 40, 0, normally, 0, 4e-3, 1e-3, -5 },
+	{ OP_softmax, "compact", 9, 64, 125, 0, normally, 0, 4e-3, 1e-3, 10 },
+	{ OP_layernorm, "compact", 12, 64, 8, 0, normally, 0, 6e-3, 1.5e-3, 0 },
+	{ OP_layernorm, "compact", 3, 768, 30, 260, normally, 0, 2e-2, 2e-3, 0 },
+	{ OP_layernorm, "compact", 7, 48, 0.5, 0, normally, 0, 1.2e-2, 3e-3, 0 },
+	{ OP_rmsnorm, "compact", 12, 100, 8, 0, normally, 0, 6e-3, 1.5e-3, 0 },
+	{ OP_rmsnorm, "compact", 5, 1, 2, 0, evenly, 0, 6e-3, 3e-3, 0 },
 };
 
 static void
@@ -180,7 +185,7 @@ test_outside(void **state)
 	(void)state;
 	static const enum op ops[] = { OP_softmax, OP_layernorm, OP_gelu };
 	for (int j = 0; j < 3; j++) {
-		const struct gate_case k = { ops[j], "compact", 8, 32, 4, 0, normally, 0, 0, 0 };
+		const struct gate_case k = { ops[j], "compact", 8, 32, 4, 0, normally, 0, 0, 0, 0 };
 		struct model m;
 		model_init(&m, 77);
 		struct exec *e = build(&m, &k);

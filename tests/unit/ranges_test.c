@@ -172,15 +172,19 @@ static void test_calibration(void **state)
 	model_free(&m);
 }
 
-/* scores + (1 - mask) * -512, and a public mask: deep enough for large scores, also if the examples hide nothing. */
+/* scores + (1 - mask) * -512, and a public mask: deep enough for large scores, also if the examples hide nothing; where values
+ * may have formats of their own, no deeper than that. */
 static void test_masks(void **state)
 {
 	(void)state;
 	for (int calibrated = 0; calibrated < 2; calibrated++)
-		for (int large = 0; large < 2; large++) {
+		for (int k = 0; k < 4; k++) {
+			const bool large = k & 1, fits = k & 2;
 			struct model m;
 			int64_t dim[2] = { 4, 8 }, one = 8;
 			model_init(&m, 200);
+			m.opt.gates = fits ? "compact" : "sigma";
+			m.p->opt = &m.opt;
 			struct val *x = model_input(&m, "x", DT_F32, 2, dim), *mask = model_input(&m, "mask", DT_I64, 1, &one);
 			x->lo = large ? -20000 : -200; x->hi = -x->lo; x->from = RANGE_PROVEN;
 			struct node *c = model_node(&m, OP_cast, "cast", 1, &one, 1, &mask);
@@ -201,7 +205,8 @@ static void test_masks(void **state)
 			if (!pass_ranges(m.p))
 				fail_msg("%s", model_log(&m));
 			double deep = -ir_f64(f, ATTR_factor), top = x->hi;
-			assert_true(deep >= 2 * top + 16 || (!large && deep == -MASK_SECRET));
+			assert_true(fits ? deep == ceil(2 * top + 16) && ir_elem(b->in[1], 3) == (float)-deep : deep >= 2 * top + 16 || (!large && deep == -MASK_SECRET));
+			assert_true(b->out[0]->has_row_max && b->out[0]->row_max >= x->lo);
 			assert_true(mask->lo == 0 && mask->hi == 1 && f->out[0]->lo <= -deep);
 			assert_true(a->out[0]->lo <= x->lo - deep && ir_elem(b->in[1], 3) <= -2 * top - 16 && ir_elem(b->in[1], 2) == 0);
 			assert_true(b->out[0]->lo <= a->out[0]->lo + ir_elem(b->in[1], 3));
