@@ -31,7 +31,7 @@ static const struct number { const char *group, *name; size_t at; } numbers[] = 
 };
 enum { NNUMBERS = sizeof numbers / sizeof numbers[0] };
 
-/* An EPYC core (Zen 3, 2.4 GHz, AVX2 and VAES) in a virtual machine. */
+/* Two cores of an EPYC (Zen 4, AVX-512 with IFMA, VAES) in a virtual machine. */
 static const struct machine reference = {
 	.cpu = "reference", .cores = 2,
 #define NUMBER(name, value) .name = value,
