@@ -5,7 +5,7 @@
 #include "passes/gate/suf_rows.h"
 #include "passes/range.h"
 
-enum { WIDEST = 64, ULPS = 4, SUM_BITS = 11, MULTIPLIER = 10, SPARE_NATS = 1, SUM_MARGIN = 4, WINDOW = 256 /* nats */, MOST_CELL = 32 /* nats: the public multiplier is a word */,
+enum { WIDEST = 64, ULPS = 4, SUM_BITS = 11, MULTIPLIER = 10, SPARE_NATS = 1, SUM_MARGIN = 4, WINDOW = 256 /* nats */, MAX_FRAC = 2, MOST_CELL = 32 /* nats: the public multiplier is a word */,
        MOST_CELL_BITS = 16 /* of step exps */ };
 
 static unsigned
@@ -73,11 +73,25 @@ plan_sum(const struct val *x, struct soft_plan *p)
 	return p->sum < WIDEST;
 }
 
+/* Scores less the maximum of their row, which is known to one unit of MAX_FRAC fraction bits. */
+static struct val
+less_maximum(const struct val *x)
+{
+	const double unit = ldexp(1, -MAX_FRAC);
+	struct val t = *x;
+	t.lo = x->lo - x->hi - unit;
+	t.hi = unit;
+	t.row_max = -unit;
+	t.has_row_max = true;
+	return t;
+}
+
 bool
 format_soft(const struct val *x, uint64_t longest)
 {
 	struct soft_plan p = { .longest = longest };
-	return plan_sum(x, &p);
+	const struct val t = less_maximum(x);
+	return plan_sum(x, &p) || plan_sum(&t, &p);
 }
 
 struct soft_plan
@@ -85,10 +99,16 @@ format_softmax(const struct val *x, uint64_t longest, unsigned p_frac, unsigned 
 {
 	const unsigned f = x->type.frac;
 	struct soft_plan best = { .longest = longest }, p = { .longest = longest, .a = MULTIPLIER, .possible = true };
-	if (!plan_sum(x, &p))
-		return best;
+	const struct val t = less_maximum(x);
+	if (!plan_sum(x, &p)) {
+		p.by_maximum = true;
+		p.drop = f > MAX_FRAC ? f - MAX_FRAC : 0;
+		x = &t;
+		if (!plan_sum(x, &p))
+			return best;
+	}
 	double least_cost = INFINITY;
-	for (p.n = f + 2; p.n <= f + 9; p.n++)
+	for (p.n = f + (p.by_maximum ? log2_up(x->hi - x->lo) + 1 : 2); p.n <= f + 9; p.n++)
 		for (p.cells[0] = 1; p.cells[0] <= 5; p.cells[0]++)
 			for (p.cells[1] = 1; p.cells[1] <= 5; p.cells[1]++) {
 				const double key = plan_tables(&p, x->lo, x->hi, f, p_frac, p_bits), cost = key / 2 + 8 * p.n;

@@ -14,10 +14,12 @@ unsigned format_operand(const struct node *, int k);
 /* Least bits of the result of n, whoever reads it; 0: any. */
 unsigned format_result(const struct node *);
 
-/* Softmax without maximum (passes/gate/compact_softmax.c): e^t by a one-time table, summed; e^(t - ln sum) by another.
+/* Softmax by tables (passes/gate/compact_softmax.c): e^t by a one-time table, summed; e^(t - ln sum) by another.  t: the score, or
+ * where sums would not fit, the score less its row's maximum, compared without the `drop` lowest bits.
  * possible = false: the range of scores is too wide, or not known.  Widths in bits, origins in units of the scores. */
 struct soft_plan {
-	bool possible;
+	bool possible, by_maximum;
+	unsigned drop;
 	unsigned n;                      /* of the scores that are read */
 	uint64_t longest;                /* elements of a row, at most */
 	unsigned cells[2];               /* log2 of the cells of both tables */

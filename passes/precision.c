@@ -103,7 +103,7 @@ static void demand_operand(const struct prog *p, const struct node *n, int k)
 	else if (role == N_ROLE)
 		demand(n->in[k], known(n->out[0]), n->out[0]->why);
 	else if (role == ROLE_scores && !format_soft(n->in[k], format_row(n)))
-		demand(n->in[k], FORMAT_TREE, "scores of a softmax with a tree of maxima");
+		demand(n->in[k], FORMAT_TREE, "scores of the softmax of the set suf");
 	else if (role == ROLE_stream && n->op != OP_argmax)
 		demand(n->in[k], stream_bits(p, n->in[k]), role_desc[role].name);
 	else

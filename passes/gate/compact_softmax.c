@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * compact_softmax.c -- softmax without a maximum: P = e^(t - L), L = ln sum e^t over the row, by one-time tables of the
- * public masked score (docs/compact.md, softmax).  format_softmax() says whether the range of scores allows it, and all
- * widths; otherwise the softmax of the set `suf`, whose tree of maxima takes any scores.
+ * compact_softmax.c -- softmax by one-time tables: P = e^(t - L), L = ln sum e^t over the row, of the public masked score t, or
+ * where the sum would need too wide a ring, of the score less its row's maximum (docs/compact.md, softmax).  The maximum need not be
+ * exact, any t close to 0 will do: the tree compares few bits.  format_softmax() says whether the range of scores allows it, and all
+ * widths; otherwise the softmax of the set `suf`, which takes any scores.
  *
- * Opened, each under its own pads: the row's sum of exponentials; the bits of its size, its normalised top 16 bits, the
+ * Opened, each under its own pads: with a maximum, for each comparison a bit and the larger value; the row's sum of exponentials; the bits of its size, its normalised top 16 bits, the
  * three words of the logarithm's pieces, the logarithm; every result.
  * Condition: scores stay in their range; a score outside spoils its row.
  */
@@ -42,12 +43,23 @@ logarithm(struct gb *g, struct val *z, const struct soft_plan *p, unsigned f)
 	return b_open_narrow(g, b_lin(g, 1, mantissa, 1, size, 0, m, NULL), LOG_FRAC - f, p->n);
 }
 
+/* x less the maximum of its row, off by less than 2^drop, in the ring of x.  |x_i - x_j| < 2^(n-1) - 2^drop within a row. */
+static struct val *
+less_maximum(struct gb *g, struct val *x, const struct suf_rows *rows, unsigned drop)
+{
+	const unsigned n = x->type.bits, k = n - drop;
+	struct val *most = b_row_max(g, b_shift(g, x, drop, k), rows, k);
+	return b_row_lin(g, 1, x, -1, b_lin(g, INT64_C(1) << drop, most, 0, NULL, 0, n, NULL), rows);
+}
+
 static struct val *
 softmax(struct gb *g, struct val *x, const struct suf_rows *rows, const struct soft_plan *p)
 {
 	const struct val *out = g->at->out[0];
 	const unsigned f = g->at->in[0]->type.frac, pf = out->type.frac;
 	struct val *t = b_reduce(g, x, p->n);
+	if (p->by_maximum)
+		t = less_maximum(g, t, rows, p->drop);
 	struct val *sum = b_open(g, b_exps(g, t, rows, f, p->cells[0], p->origin[0], p->a, p->b[0], p->a + p->b[0] - p->frac, p->sum));
 	struct val *l = logarithm(g, sum, p, f);
 	if (!l)

@@ -151,10 +151,13 @@ static const struct gate_case rows[] = {
 	{ OP_softmax, "compact", 20, 17, 1, 0, evenly, 0, 1.5e-3, 3e-4, 0 },
 	{ OP_softmax, "compact", 20, 128, 8, 0, normally, 0, 3e-3, 4e-4, 0 },
 	{ OP_softmax, "compact", 9, 111, 13, 0, peaks, 0, 3e-3, 5e-4, 0 },
-	{ OP_softmax, "compact", 9, 64, 40, 0, normally, 0, 4e-3, 1e-3, 0 },      /* by a tree of maxima */
+	{ OP_softmax, "compact", 9, 64, 40, 0, normally, 0, 4e-3, 1e-3, 0 },      /* by maxima */
 	{ OP_softmax, "compact", 4, 512, 5, 0, normally, 0, 2e-3, 2e-4, 0 },
-	{ OP_softmax, "compact", 9, 64, 40, 0, normally, 0, 4e-3, 1e-3, -5 },
-	{ OP_softmax, "compact", 9, 64, 125, 0, normally, 0, 4e-3, 1e-3, 10 },
+	{ OP_softmax, "compact", 9, 64, 40, 0, peaks, 0, 4e-3, 1e-3, 30 },
+	{ OP_softmax, "compact", 9, 64, 40, 0, peaks, 0, 4e-3, 1e-3, -5 },      /* by maxima */
+	{ OP_softmax, "compact", 9, 63, 125, 0, normally, 0, 4e-3, 1e-3, 0 },   /* by maxima */
+	{ OP_softmax, "compact", 20, 1, 40, 0, evenly, 0, 4e-3, 2e-3, 0 },      /* by maxima, of one */
+	{ OP_softmax, "compact", 9, 64, 130, 0, normally, 0, 4e-3, 1e-3, 0 },   /* by the set suf: no table is as long */
 	{ OP_layernorm, "compact", 12, 64, 8, 0, normally, 0, 6e-3, 1.5e-3, 0 },
 	{ OP_layernorm, "compact", 3, 768, 30, 260, normally, 0, 2e-2, 2e-3, 0 },
 	{ OP_layernorm, "compact", 7, 48, 0.5, 0, normally, 0, 1.2e-2, 3e-3, 0 },
