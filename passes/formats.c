@@ -86,28 +86,14 @@ less_maximum(const struct val *x)
 	return t;
 }
 
-bool
-format_soft(const struct val *x, uint64_t longest)
+/* The cheapest widths for t = x, with f fraction bits; p has what does not depend on them. */
+static struct soft_plan
+plan_widths(const struct val *x, unsigned f, struct soft_plan p, unsigned p_frac, unsigned p_bits)
 {
-	struct soft_plan p = { .longest = longest };
-	const struct val t = less_maximum(x);
-	return plan_sum(x, &p) || plan_sum(&t, &p);
-}
-
-struct soft_plan
-format_softmax(const struct val *x, uint64_t longest, unsigned p_frac, unsigned p_bits)
-{
-	const unsigned f = x->type.frac;
-	struct soft_plan best = { .longest = longest }, p = { .longest = longest, .a = MULTIPLIER, .possible = true };
-	const struct val t = less_maximum(x);
-	if (!plan_sum(x, &p)) {
-		p.by_maximum = true;
-		p.drop = f > MAX_FRAC ? f - MAX_FRAC : 0;
-		x = &t;
-		if (!plan_sum(x, &p))
-			return best;
-	}
+	struct soft_plan best = { .longest = p.longest };
 	double least_cost = INFINITY;
+	if (!plan_sum(x, &p))
+		return best;
 	for (p.n = f + (p.by_maximum ? log2_up(x->hi - x->lo) + 1 : 2); p.n <= f + 9; p.n++)
 		for (p.cells[0] = 1; p.cells[0] <= 5; p.cells[0]++)
 			for (p.cells[1] = 1; p.cells[1] <= 5; p.cells[1]++) {
@@ -118,6 +104,30 @@ format_softmax(const struct val *x, uint64_t longest, unsigned p_frac, unsigned 
 				best = p;
 			}
 	return best;
+}
+
+static struct soft_plan
+plan(const struct val *x, unsigned f, uint64_t longest, unsigned p_frac, unsigned p_bits)
+{
+	struct soft_plan p = { .longest = longest, .a = MULTIPLIER, .possible = true };
+	const struct soft_plan direct = plan_widths(x, f, p, p_frac, p_bits);
+	const struct val t = less_maximum(x);
+	p.by_maximum = true;
+	p.drop = f > MAX_FRAC ? f - MAX_FRAC : 0;
+	return direct.possible ? direct : plan_widths(&t, f, p, p_frac, p_bits);
+}
+
+bool
+format_soft(const struct val *x, unsigned frac, uint64_t longest)
+{
+	enum { P_FRAC = 20, P_BITS = 40 }; /* at most: entries of the second table are far below their limit */
+	return plan(x, frac, longest, P_FRAC, P_BITS).possible;
+}
+
+struct soft_plan
+format_softmax(const struct val *x, uint64_t longest, unsigned p_frac, unsigned p_bits)
+{
+	return plan(x, x->type.frac, longest, p_frac, p_bits);
 }
 
 /* The row's sum, which the mean is made of, fits the ring of x itself. */
@@ -177,7 +187,7 @@ format_operand(const struct node *n, int k)
 unsigned
 format_result(const struct node *n)
 {
-	if ((n->op != OP_softmax && n->op != OP_softmax_tril) || format_soft(n->in[0], format_row(n)))
+	if ((n->op != OP_softmax && n->op != OP_softmax_tril) || format_soft(n->in[0], n->in[0]->type.frac, format_row(n)))
 		return 0;
 	return FORMAT_TREE + reciprocal_frac(format_row(n)) + 2;
 }

@@ -28,7 +28,7 @@ struct soft_plan {
 	unsigned frac, sum;              /* fraction bits and ring of a row's sum */
 	unsigned thresholds;             /* of the row's normaliser */
 };
-bool format_soft(const struct val *scores, uint64_t longest); /* that it is possible; otherwise scores and results have FORMAT_TREE fraction bits */
+bool format_soft(const struct val *scores, unsigned frac, uint64_t longest); /* that it is possible with these fraction bits; otherwise scores and results have FORMAT_TREE */
 enum { FORMAT_TREE = 12 };
 struct soft_plan format_softmax(const struct val *scores, uint64_t longest, unsigned p_frac, unsigned p_bits);
 uint64_t format_row(const struct node *softmax);     /* elements of its longest row */

@@ -52,7 +52,7 @@ static bool is_attended(const struct val *v)
 static int probability_bits(const struct prog *p, const struct node *softmax)
 {
 	const uint64_t longest = format_row(softmax);
-	if (!format_soft(softmax->in[0], longest))
+	if (!format_soft(softmax->in[0], (unsigned)role_bits(p, ROLE_scores), longest))
 		return FORMAT_TREE;
 	return role_bits(p, ROLE_probability) + (longest >= LONG_ROW ? 2 : 0);
 }
@@ -102,7 +102,7 @@ static void demand_operand(const struct prog *p, const struct node *n, int k)
 		demand(n->in[k], 0, "ids");
 	else if (role == N_ROLE)
 		demand(n->in[k], known(n->out[0]), n->out[0]->why);
-	else if (role == ROLE_scores && !format_soft(n->in[k], format_row(n)))
+	else if (role == ROLE_scores && !format_soft(n->in[k], (unsigned)role_bits(p, ROLE_scores), format_row(n)))
 		demand(n->in[k], FORMAT_TREE, "scores of the softmax of the set suf");
 	else if (role == ROLE_stream && n->op != OP_argmax)
 		demand(n->in[k], stream_bits(p, n->in[k]), role_desc[role].name);

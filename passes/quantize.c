@@ -101,7 +101,7 @@ static void carry(struct quant *q, struct node *n)
 static void at_format(struct quant *q, struct node *n)
 {
 	raise(q, n, 0, want(q, n->in[0]));
-	if (q->precision && (n->op == OP_softmax || n->op == OP_softmax_tril) && !format_soft(n->in[0], format_row(n))) {
+	if (q->precision && (n->op == OP_softmax || n->op == OP_softmax_tril) && !format_soft(n->in[0], n->in[0]->type.frac, format_row(n))) {
 		set_type(q, n->out[0], FORMAT_TREE);
 		return;
 	}
