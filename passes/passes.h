@@ -81,7 +81,8 @@ void rescale_join(struct prog *, struct node *n);
 /* Masks of the softmax, fuse_mask.c.  A constant public mask adds MASK_PUBLIC: a hidden score is zero
  * behind the softmax as long as scores stay within |s| < 8000.  A mask made from a secret input adds
  * MASK_SECRET, which every score has to carry in its ring: exp saturates to 0 at -16, so scores must
- * stay within |s| < 240.  Pass ranges fits both to the bounds of the scores (range_mask.c).  Constants of at most MASK_LIMIT in an addend of scores mean "hidden". */
+ * stay within |s| < 240.  Pass ranges fits both to the bounds of the scores (range_mask.c).  Constants of
+ * at most MASK_LIMIT in an addend of scores mean "hidden". */
 #define MASK_PUBLIC (-16384.0)
 #define MASK_SECRET (-512.0)
 #define MASK_LIMIT  (-1e4)

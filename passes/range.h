@@ -21,12 +21,12 @@ struct matrix matrix_norms(const struct val *, bool trans);
 void matrix_norms_prepare(struct prog *);  /* of all constant operands of products, on all processors, so that matrix_norms has them */
 void matrix_norms_forget(struct prog *);
 
-/* range_mask.c: makes attention masks as deep as the bounds of the scores ask for, but with `fit` false none less deep than
- * it is; sets is_masked.  True: some were changed. */
+/* range_mask.c: sets is_score, and is_masked of what masks are made from, before ranges are known. */
+void ranges_mark(struct prog *);
+bool range_is_masked(const struct val *); /* then, without its flag: a secret mask, or scores with a mask added */
+/* Makes attention masks as deep as the bounds of the scores ask for, but with `fit` false none less deep than it is; sets is_masked of
+ * masks and of scores with one added.  True: some were changed. */
 bool ranges_fit_masks(struct prog *, bool fit);
-bool range_is_masked(const struct val *); /* before: a secret mask, or scores with a mask added */
-/* The operand of the sum v that is no mask, if all others are; else NULL. */
-struct val *range_unmasked(const struct val *v);
 
 /* calibrate.c: runs the float program on every example of an .npz (one array per input) or .npy
  * (programs with one input) file; (*seen)[i] is what prog->vals[i] took.  false: an error was reported. */

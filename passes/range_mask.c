@@ -41,16 +41,53 @@ bool range_is_masked(const struct val *v)
 	return is_secret_mask(v) || (n && n->op == OP_add && (is_mask(n->in[0]) || is_mask(n->in[1])));
 }
 
-struct val *range_unmasked(const struct val *v)
+/* ---- before ranges are known: by the number that fuse_mask gave ------------------------------------- */
+
+static bool is_fused_depth(double factor) { return fabs(factor) == fabs(MASK_SECRET); }
+
+static bool makes_mask(const struct node *n) { return n && n->op == OP_scale && is_fused_depth(ir_f64(n, ATTR_factor)); }
+
+/* What x is made from by layout, casts, signs and constant operands; NULL: by something else. */
+static struct val *made_from(const struct val *x)
+{
+	const struct node *n = x->def;
+	switch (n ? n->op : OP_matmul) {
+	case OP_reshape: case OP_transpose: case OP_slice: case OP_expand: case OP_gather: case OP_cast: case OP_neg: return n->in[0];
+	case OP_add: case OP_sub: case OP_mul: return n->in[n->in[0]->data != NULL];
+	default: return NULL;
+	}
+}
+
+/* The operand of the sum v that is neither a mask nor a constant, if the other is; else NULL. */
+static struct val *unmasked(const struct val *v)
 {
 	const struct node *n = v->def;
-	for (int k = 0; n && n->op == OP_add && k < 2; k++) {
-		const struct node *made = origin(n->in[1 - k]);
-		if (n->in[1 - k]->data || (made && made->op == OP_scale && fabs(ir_f64(made, ATTR_factor)) == fabs(MASK_SECRET)))
+	for (int k = 0; n && n->op == OP_add && k < 2; k++)
+		if (n->in[1 - k]->data || makes_mask(origin(n->in[1 - k])))
 			return n->in[k];
-	}
 	return NULL;
 }
+
+static void mark_scores(struct val *v)
+{
+	struct val *score;
+	for (v->is_score = true; (score = unmasked(v)); v = score)
+		score->is_score = true;
+	if (v->def && v->def->op == OP_tril)
+		v->def->in[0]->is_score = true;
+}
+
+void ranges_mark(struct prog *p)
+{
+	for (struct node *n = p->first; n; n = n->next) {
+		for (struct val *v = makes_mask(n) ? n->in[0] : NULL; v; v = made_from(v))
+			v->is_masked = true;
+		if (n->op == OP_softmax || n->op == OP_softmax_tril)
+			mark_scores(n->in[0]);
+	}
+}
+
+/* ---- after --------------------------------------------------------------------------------------------- */
 
 /* The node whose factor is the depth of the secret mask v, once is_masked is set. */
 static struct node *mask_scale(const struct val *v)
@@ -64,7 +101,7 @@ static bool is_masked_const(const struct val *v) { return v->data && v->is_maske
 static void mark(struct prog *p)
 {
 	for (int k = 0; k < p->nvals; k++)
-		p->vals[k]->is_masked |= range_is_masked(p->vals[k]) || is_public_mask(p->vals[k]);
+		p->vals[k]->is_masked |= is_mask(p->vals[k]);
 	for (struct node *n = p->first; n; n = n->next)
 		if (n->op == OP_add)
 			n->out[0]->is_masked |= n->in[0]->is_masked || n->in[1]->is_masked;
@@ -84,7 +121,7 @@ static struct range scores(const struct val *v, int *looks)
 
 static double depth_for(struct range s) { return 2 * fmax(-s.lo, s.hi) + VANISHES; }
 
-/* A mask of depth `have` gets the factor: to `need` itself if it may become less deep, else by powers of two. */
+/* A mask of depth `have` gets the factor: to `need` itself if it may become less deep (fit), else by powers of two. */
 static double factor_for(double have, double need, bool fit)
 {
 	double by = fit ? need / have : 1;
@@ -101,10 +138,13 @@ static bool deepen_const(struct prog *p, struct node *add, int k, double need, b
 		return false;
 	int64_t n = ir_count(v);
 	float *data = arena_alloc(p->arena, (size_t)n * sizeof *data);
-	for (int64_t i = 0; i < n; i++)
-		data[i] = ir_elem(v, i) == 0 ? 0 : (float)(fit ? -need : ir_elem(v, i) * by);
+	for (int64_t i = 0; i < n; i++) {
+		const double x = ir_elem(v, i);
+		data[i] = (float)(x > MASK_LIMIT ? x : fit ? -need : x * by); /* what is not hidden keeps its value */
+	}
 	struct val *deep = ir_const(p, arena_printf(p->arena, "%s.deep", v->name), DT_F32, SEC_PUBLIC, v->rank, v->dim, data);
-	deep->lo = v->lo * by; deep->hi = 0; deep->norm = v->norm * by; deep->from = RANGE_PROVEN;
+	const struct range r = range_of_data(deep, data);
+	deep->lo = r.lo; deep->hi = r.hi; deep->norm = r.norm; deep->from = RANGE_PROVEN;
 	deep->is_masked = true;
 	ir_set_in(p, add, k, deep);
 	return true;
@@ -121,9 +161,11 @@ static bool deepen(struct prog *p, struct val *v, double need, bool fit)
 		if (is_masked_const(in)) {
 			changed |= deepen_const(p, v->def, k, need, fit);
 		} else if (s) {
-			const double f = ir_f64(s, ATTR_factor), by = factor_for(fabs(f), need, fit);
-			ir_set_f64(p, s, ATTR_factor, fit ? copysign(need, f) : f * by);
-			changed |= by != 1;
+			const double f = ir_f64(s, ATTR_factor);
+			const bool exact = fit && is_fused_depth(f); /* another factor may be the model's own */
+			const double to = exact ? copysign(need, f) : f * factor_for(fabs(f), need, false);
+			ir_set_f64(p, s, ATTR_factor, to);
+			changed |= to != f;
 		} else {
 			changed |= deepen(p, in, need, fit);
 		}

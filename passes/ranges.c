@@ -145,25 +145,6 @@ static enum range_source source_of(const struct node *n)
 	return RANGE_PROVEN;
 }
 
-/* What x is made from by layout, casts, signs and constant operands; NULL: by something else. */
-static struct val *made_from(const struct val *x)
-{
-	const struct node *n = x->def;
-	switch (n ? n->op : OP_matmul) {
-	case OP_reshape: case OP_transpose: case OP_slice: case OP_expand: case OP_gather: case OP_cast: case OP_neg: return n->in[0];
-	case OP_add: case OP_sub: case OP_mul: return n->in[n->in[0]->data != NULL];
-	default: return NULL;
-	}
-}
-
-/* What masks are made from: fuse_mask gave the factor.  Examples say nothing of it, they may hide nothing. */
-static void mark_masks(struct prog *p)
-{
-	for (struct node *n = p->first; n; n = n->next)
-		for (struct val *v = n->op == OP_scale && fabs(ir_f64(n, ATTR_factor)) == fabs(MASK_SECRET) ? n->in[0] : NULL; v; v = made_from(v))
-			v->is_masked = true;
-}
-
 static struct range input_range(const struct prog *p, const struct val *v)
 {
 	double rows = 0;
@@ -224,23 +205,10 @@ static void constant_range(void *arg, int64_t i)
 		set_range(v, v->absent ? range_unknown() : range_of_data(v, v->data), RANGE_PROVEN);
 }
 
-static void mark_scores(struct prog *p)
-{
-	for (struct node *n = p->first; n; n = n->next)
-		if (n->op == OP_softmax || n->op == OP_softmax_tril) {
-			struct val *v = n->in[0], *score;
-			for (v->is_score = true; (score = range_unmasked(v)); v = score)
-				score->is_score = true;
-			if (v->def && v->def->op == OP_tril)
-				v->def->in[0]->is_score = true;
-		}
-}
-
 bool pass_ranges(struct prog *p)
 {
 	struct range *seen = NULL;
-	mark_scores(p);
-	mark_masks(p);
+	ranges_mark(p);
 	if (p->opt && p->opt->calibrate && !calibrate_run(p, p->opt->calibrate, &seen))
 		return false;
 	parallel_for(p->nvals, constant_range, p);

@@ -4,8 +4,9 @@
  * exact, any t close to 0 will do: the tree compares few bits.  format_softmax() says whether the range of scores allows it, and all
  * widths; otherwise the softmax of the set `suf`, which takes any scores.
  *
- * Opened, each under its own pads: with a maximum, for each comparison a bit and the larger value; the row's sum of exponentials; the bits of its size, its normalised top 16 bits, the
- * three words of the logarithm's pieces, the logarithm; every result.
+ * Opened, each under its own pads: with a maximum, for each comparison a bit and the larger value; the row's sum of
+ * exponentials; the bits of its size, its normalised top 16 bits, the three words of the logarithm's pieces, the logarithm;
+ * every result.
  * Condition: scores stay in their range; a score outside spoils its row.
  */
 #include <math.h>

@@ -193,6 +193,7 @@ static void test_masks(void **state)
 			struct node *f = model_node(&m, OP_scale, "hidden", 1, &one, 1, s->out);
 			ir_set_f64(m.p, f, ATTR_factor, MASK_SECRET);
 			float *data = arena_alloc(m.p->arena, 8 * sizeof *data);
+			data[5] = -3;            /* hides nothing */
 			data[3] = (float)MASK_PUBLIC;
 			struct val *fixed = ir_const(m.p, "fixed", DT_F32, SEC_PUBLIC, 1, &one, data);
 			struct node *a = model_node(&m, OP_add, "masked", 2, dim, 2, (struct val *[]){ x, f->out[0] });
@@ -206,12 +207,35 @@ static void test_masks(void **state)
 				fail_msg("%s", model_log(&m));
 			double deep = -ir_f64(f, ATTR_factor), top = x->hi;
 			assert_true(fits ? deep == ceil(2 * top + 16) && ir_elem(b->in[1], 3) == (float)-deep : deep >= 2 * top + 16 || (!large && deep == -MASK_SECRET));
+			assert_true(ir_elem(b->in[1], 5) == -3);
 			assert_true(b->out[0]->has_row_max && b->out[0]->row_max >= x->lo);
 			assert_true(mask->lo == 0 && mask->hi == 1 && f->out[0]->lo <= -deep);
 			assert_true(a->out[0]->lo <= x->lo - deep && ir_elem(b->in[1], 3) <= -2 * top - 16 && ir_elem(b->in[1], 2) == 0);
 			assert_true(b->out[0]->lo <= a->out[0]->lo + ir_elem(b->in[1], 3));
 			model_free(&m);
 		}
+}
+
+/* A factor that fuse_mask did not give may be of no mask: it stays, where a mask would become less deep. */
+static void test_own_factor(void **state)
+{
+	(void)state;
+	struct model m;
+	int64_t dim[2] = { 4, 8 };
+	model_init(&m, 201);
+	m.opt.gates = "compact";
+	m.p->opt = &m.opt;
+	struct val *x = model_input(&m, "x", DT_F32, 2, dim), *far = model_input(&m, "far", DT_F32, 2, dim);
+	x->lo = -5; x->hi = 5; x->from = RANGE_PROVEN;
+	far->lo = 0; far->hi = 1; far->from = RANGE_PROVEN;
+	struct node *f = model_node(&m, OP_scale, "bias", 2, dim, 1, &far);
+	ir_set_f64(m.p, f, ATTR_factor, 1.25 * MASK_SECRET);
+	struct node *a = model_node(&m, OP_add, "sum", 2, dim, 2, (struct val *[]){ x, f->out[0] });
+	struct node *p = model_node(&m, OP_softmax, "p", 2, dim, 1, a->out);
+	ir_set_int(m.p, p, ATTR_axis, 1);
+	ir_add_output(m.p, p->out[0]);
+	assert_true(pass_ranges(m.p) && ir_f64(f, ATTR_factor) == 1.25 * MASK_SECRET);
+	model_free(&m);
 }
 
 /* The largest singular value by power iteration: from below. */
@@ -275,6 +299,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_matrix),
 		cmocka_unit_test(test_masks),
+		cmocka_unit_test(test_own_factor),
 		cmocka_unit_test(test_transformer),
 		cmocka_unit_test(test_operations),
 		cmocka_unit_test(test_unknown),
